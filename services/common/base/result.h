@@ -8,13 +8,14 @@
 
 namespace headwater {
 
-// A value or a small error enum: what packet parsers return. No text and no allocation, so that hostile input costs nothing. Replaced by std::expected
-// when the compiler has it.
+// A value or a small error enum: what packet parsers return. No text and no allocation, so that
+// hostile input costs nothing. Replaced by std::expected when the compiler has it.
 template <typename T, typename E>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-  Result(E error) : state_(std::in_place_index<1>, error) {}             // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}   // NOLINT: implicit by design
+  Result(E error) : state_(std::in_place_index<1>, error) {}  // NOLINT: implicit by design
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }

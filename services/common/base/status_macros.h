@@ -6,8 +6,8 @@
 #define HW_CONCAT_INNER(a, b) a##b
 #define HW_CONCAT(a, b) HW_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                    \
-  do {                                                 \
+#define RETURN_IF_ERROR(expression)                                         \
+  do {                                                                      \
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 

@@ -20,10 +20,9 @@ namespace {
 constexpr uint64_t kWakeTag = 0;
 constexpr uint64_t kTimerTag = 1;
 
-// A generation travels with the descriptor, so that an event of a descriptor closed and reused within one batch is not given to its heir.
-uint64_t Tag(int fd, uint64_t generation) {
-  return generation << 32 | static_cast<uint32_t>(fd);
-}
+// A generation travels with the descriptor, so that an event of a descriptor closed and reused
+// within one batch is not given to its heir.
+uint64_t Tag(int fd, uint64_t generation) { return generation << 32 | static_cast<uint32_t>(fd); }
 
 epoll_event Event(uint32_t events, uint64_t tag) {
   epoll_event event = {};

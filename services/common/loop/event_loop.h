@@ -15,8 +15,9 @@
 
 namespace headwater {
 
-// One thread's epoll loop: file descriptors, deadlines and tasks posted from other threads. It is the only place where a service waits. Everything but
-// Post, Stop and IsLoopThread is called on the loop's thread (or before Run). Callbacks may add and remove anything, themselves included.
+// One thread's epoll loop: file descriptors, deadlines and tasks posted from other threads. It is
+// the only place where a service waits. Everything but Post, Stop and IsLoopThread is called on the
+// loop's thread (or before Run). Callbacks may add and remove anything, themselves included.
 class EventLoop {
  public:
   using Task = absl::AnyInvocable<void()>;
@@ -33,12 +34,14 @@ class EventLoop {
   void ModifyFd(int fd, uint32_t events);
   void RemoveFd(int fd);
 
-  // Runs `task` once, at `when` or as soon after as the loop gets to it. Timer ids are never reused and never 0.
+  // Runs `task` once, at `when` or as soon after as the loop gets to it. Timer ids are never reused
+  // and never 0.
   TimerId At(MonoTime when, Task task);
   // Does nothing when it has run or never was.
   void Cancel(TimerId id);
 
-  // From any thread, in order. Tasks posted after Stop are dropped, unrun, when the loop is destroyed.
+  // From any thread, in order. Tasks posted after Stop are dropped, unrun, when the loop is
+  // destroyed.
   void Post(Task task);
 
   // Until Stop.

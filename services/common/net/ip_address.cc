@@ -15,7 +15,8 @@ struct Prefix {
   int length;
 };
 
-// What is not reachable from the public Internet: IANA special-purpose registry (RFC 6890), multicast and the reserved top.
+// What is not reachable from the public Internet: IANA special-purpose registry (RFC 6890),
+// multicast and the reserved top.
 constexpr Prefix kNotPublicV4[] = {
     {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},  {0xa9fe0000, 16},
     {0xac100000, 12}, {0xc0000000, 24}, {0xc0000200, 24}, {0xc0586300, 24}, {0xc0a80000, 16},
@@ -36,9 +37,11 @@ uint32_t ReadU32(const uint8_t* bytes) {
 bool IsPublicV6(const std::array<uint8_t, 16>& bytes) {
   const uint32_t top = ReadU32(bytes.data());
   // 64:ff9b::/96 (NAT64) and 2002::/16 (6to4) carry an IPv4 address that counts instead.
-  if (top == 0x0064ff9b) return ReadU32(&bytes[4]) == 0 && ReadU32(&bytes[8]) == 0 && IsPublicV4(ReadU32(&bytes[12]));
+  if (top == 0x0064ff9b)
+    return ReadU32(&bytes[4]) == 0 && ReadU32(&bytes[8]) == 0 && IsPublicV4(ReadU32(&bytes[12]));
   if (top >> 16 == 0x2002) return IsPublicV4(ReadU32(&bytes[2]));
-  // Only 2000::/3 is global unicast; within it 2001::/23 (Teredo, ORCHID, ...), documentation 2001:db8::/32 and 3fff::/20 are not for us.
+  // Only 2000::/3 is global unicast; within it 2001::/23 (Teredo, ORCHID, ...), documentation
+  // 2001:db8::/32 and 3fff::/20 are not for us.
   if (top >> 29 != 1) return false;
   return top >> 9 != 0x20010000u >> 9 && top != 0x20010db8 && top >> 12 != 0x3fff0000u >> 12;
 }

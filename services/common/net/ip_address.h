@@ -14,7 +14,8 @@
 
 namespace headwater {
 
-// An IPv4 or IPv6 address, without zone. A value: ordered, hashable, 17 bytes. The default is the IPv6 unspecified address.
+// An IPv4 or IPv6 address, without zone. A value: ordered, hashable, 17 bytes. The default is the
+// IPv6 unspecified address.
 class IpAddress {
  public:
   enum class Family : uint8_t { kIpv4, kIpv6 };
@@ -34,7 +35,8 @@ class IpAddress {
   bool is_v6() const { return family_ == Family::kIpv6; }
   // Network order, 4 or 16 bytes; valid as long as this address.
   Bytes bytes() const { return Bytes(bytes_).first(is_v4() ? 4 : 16); }
-  // The last 32 bits in host order: the whole address for IPv4, the service number of one of our IPv6 groups.
+  // The last 32 bits in host order: the whole address for IPv4, the service number of one of our
+  // IPv6 groups.
   uint32_t low32() const;
 
   bool IsMulticast() const;
@@ -42,8 +44,8 @@ class IpAddress {
   bool IsLoopback() const;
   // 169.254/16, fe80::/10.
   bool IsLinkLocal() const;
-  // Reachable on the public Internet by address alone: not private, shared, loopback, link-local, multicast, documentation, reserved, nor an IPv6 form that
-  // embeds such an IPv4 address.
+  // Reachable on the public Internet by address alone: not private, shared, loopback, link-local,
+  // multicast, documentation, reserved, nor an IPv6 form that embeds such an IPv4 address.
   bool IsPublic() const;
   // 232/8, ff3x::/32 (RFC 4607).
   bool IsSsmGroup() const;
@@ -75,7 +77,8 @@ struct Endpoint {
   auto operator<=>(const Endpoint&) const = default;
 };
 
-// Fills a sockaddr for the kernel; returns its length. `scope` is an interface index, needed for link-local IPv6 and harmless elsewhere.
+// Fills a sockaddr for the kernel; returns its length. `scope` is an interface index, needed for
+// link-local IPv6 and harmless elsewhere.
 socklen_t ToSockaddr(const Endpoint& endpoint, uint32_t scope, sockaddr_storage& out);
 
 // A group, or with SSM a channel (S,G): the key of a session. `source` is empty for any source.

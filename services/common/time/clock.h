@@ -7,15 +7,14 @@
 
 namespace headwater {
 
-// One reading of both clocks, to carry times from one to the other: kernel timestamps and RPC times are wall time, cores count in MonoTime.
+// One reading of both clocks, to carry times from one to the other: kernel timestamps and RPC times
+// are wall time, cores count in MonoTime.
 struct ClockPair {
   MonoTime mono;
   absl::Time wall;
 
   absl::Time ToWall(MonoTime time) const { return wall + absl::FromChrono(time - mono); }
-  MonoTime ToMono(absl::Time time) const {
-    return mono + absl::ToChronoNanoseconds(time - wall);
-  }
+  MonoTime ToMono(absl::Time time) const { return mono + absl::ToChronoNanoseconds(time - wall); }
 };
 
 inline MonoTime MonoNow() { return MonoClock::now(); }

@@ -4,8 +4,8 @@
 
 namespace headwater {
 
-// Protocol time. Tests begin at MonoTime{}; only services/common/time and services/common/loop read the clock. Wall time is absl::Time, so that the two
-// cannot be mixed.
+// Protocol time. Tests begin at MonoTime{}; only services/common/time and services/common/loop read
+// the clock. Wall time is absl::Time, so that the two cannot be mixed.
 using MonoClock = std::chrono::steady_clock;
 using MonoTime = MonoClock::time_point;
 using Duration = MonoClock::duration;

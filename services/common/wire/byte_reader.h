@@ -8,8 +8,9 @@
 
 namespace headwater {
 
-// Reads big-endian fields from untrusted bytes. Failure is sticky: after a read past the end every read gives 0 or empty and ok() is false, so a parser
-// reads a whole header and asks once. Views that it hands out point into the input.
+// Reads big-endian fields from untrusted bytes. Failure is sticky: after a read past the end every
+// read gives 0 or empty and ok() is false, so a parser reads a whole header and asks once. Views
+// that it hands out point into the input.
 class ByteReader {
  public:
   explicit ByteReader(Bytes bytes) : bytes_(bytes) {}

@@ -10,7 +10,8 @@
 
 namespace headwater {
 
-// Appends big-endian fields to a vector that the caller owns and may reuse (no allocation once it has grown).
+// Appends big-endian fields to a vector that the caller owns and may reuse (no allocation once it
+// has grown).
 class ByteWriter {
  public:
   explicit ByteWriter(std::vector<uint8_t>& out) : out_(out), start_(out.size()) {}
@@ -30,7 +31,8 @@ class ByteWriter {
   void Append(Bytes bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
   void Zeros(size_t count) { out_.insert(out_.end(), count, 0); }
 
-  // Fills in a field that was written as a placeholder, at an offset from where this writer began: lengths and checksums.
+  // Fills in a field that was written as a placeholder, at an offset from where this writer began:
+  // lengths and checksums.
   void PatchU16(size_t offset, uint16_t value) {
     HW_CHECK(offset + 2 <= size());
     out_[start_ + offset] = static_cast<uint8_t>(value >> 8);
