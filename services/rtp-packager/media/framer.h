@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/common/base/bytes.h"
+#include "services/rtp-packager/media/audio_format.h"
+
+namespace headwater {
+
+struct FramerOptions {
+  // Bytes in a row that are no audio before the stream is given up: reason "codec".
+  size_t garbage_max = 64 * 1024;
+  // An ID3v2 tag longer than this is an error (cover art may be large; it is skipped, not stored).
+  size_t tag_max = 4 * 1024 * 1024;
+};
+
+enum class FramerStep : uint8_t {
+  kNeedBytes,  // push more
+  kFormat,  // format() is new: before the first frame, and when the stream becomes another one (not
+            // when only its bit rate changes)
+  kFrame,   // frame() is one
+  kError,   // error() says why in one line; final
+};
+
+// Cuts a byte stream into frames, wherever its chunks begin and end. A frame is given out when what
+// follows it confirms it (another header, a tag, or the end), so each lags by the four to seven
+// first bytes of the next one. Skipped without a word: ID3v1/v2 and APE tags, Xing/Info/VBRI
+// frames, garbage up to a limit. It holds at most what one Push brought and one frame. Use: Push,
+// then Next until kNeedBytes or kError.
+class Framer {
+ public:
+  virtual ~Framer() = default;
+
+  virtual void Push(Bytes bytes) = 0;
+  // No more bytes will come: the last frame needs no confirmation.
+  virtual void Finish() = 0;
+  virtual FramerStep Next() = 0;
+
+  // After the first kFormat.
+  virtual const AudioFormat& format() const = 0;
+  // After kFrame, until the next Push, Next or Finish.
+  virtual const AudioFrameView& frame() const = 0;
+  // After kError.
+  virtual const std::string& error() const = 0;
+  // Bytes that were neither frames nor tags.
+  virtual uint64_t skipped_total() const = 0;
+};
+
+// A framer that finds out by itself what it is fed: the bytes decide, and the content type, which
+// may lie, serves the error's text. Known containers and codecs that we cannot send (Ogg, FLAC,
+// ASF, HTML, ...) are an error that names them, within their first bytes.
+std::unique_ptr<Framer> MakeFramer(std::string_view content_type,
+                                   const FramerOptions& options = {});
+
+// What a stream that begins so is, if it is known and nothing that we can send: "Ogg", "FLAC", "an
+// HTML page". Empty: not known.
+std::string_view NameOfMagic(Bytes first_bytes);
+
+}  // namespace headwater
