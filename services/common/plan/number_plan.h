@@ -109,7 +109,7 @@ struct AssignedNumber {
 // Which IPv6 group of a number is meant.
 struct GroupChoice {
   // Nothing: the widest of the plan.
-  std::optional<uint8_t> scope;
+  std::optional<uint8_t> scope = std::nullopt;
   // Index into ipv6_prefixes.
   size_t prefix = 0;
   // The SSM form ff3S::number.
@@ -166,6 +166,10 @@ class NumberPlan {
   std::optional<uint32_t> NumberOf(const IpAddress& group) const;
   std::optional<uint32_t> NumberOfV6(const IpAddress& group) const;
   const NumberPrefix* LongestPrefix(uint32_t number) const;
+  const GroupBinding* BindingOf(uint32_t number, IpAddress::Family family) const;
+  absl::Status IndexDirectories();
+  absl::Status IndexPrefixes();
+  absl::Status IndexBindings();
   void Warn(std::string line);
   void FindWarnings();
 
@@ -177,6 +181,8 @@ class NumberPlan {
   std::vector<int> lengths_;
   std::map<std::string, size_t, std::less<>> directory_by_name_;
   absl::flat_hash_map<IpAddress, uint32_t> number_by_group_;
+  // Values are indices into config_.bindings, in their order.
+  std::multimap<uint32_t, size_t> binding_by_number_;
   std::vector<std::string> warnings_;
 };
 
