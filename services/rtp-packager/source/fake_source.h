@@ -22,6 +22,7 @@ class FakeSourceOpener : public SourceOpener {
     const SourceRequest& request() const { return request_; }
     // Neither closed nor destroyed by its owner. The calls below do nothing when it is not.
     bool alive() const { return observer_ != nullptr; }
+    bool paused() const { return paused_; }
 
     void Requested(MonoTime time) {
       if (alive()) observer_->OnRequested(time);
@@ -43,6 +44,7 @@ class FakeSourceOpener : public SourceOpener {
     friend class FakeSourceOpener;
     SourceRequest request_;
     SourceObserver* observer_;
+    bool paused_ = false;
   };
 
   std::unique_ptr<Source> Open(const SourceRequest& request, SourceObserver& observer) override {
@@ -60,6 +62,7 @@ class FakeSourceOpener : public SourceOpener {
    public:
     explicit Handle(std::shared_ptr<Opening> opening) : opening_(std::move(opening)) {}
     ~Handle() override { opening_->observer_ = nullptr; }
+    void SetPaused(bool paused) override { opening_->paused_ = paused; }
 
    private:
     std::shared_ptr<Opening> opening_;
