@@ -1,0 +1,75 @@
+#include "services/common/playlist/pls.h"
+
+#include <charconv>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "services/common/playlist/line_scanner.h"
+
+namespace headwater {
+namespace {
+
+constexpr std::string_view kHeader = "[playlist]";
+
+// "File12" with prefix "file" is 12.
+std::optional<uint32_t> IndexAfter(std::string_view key, std::string_view prefix) {
+  if (!StartsWithNoCase(key, prefix)) return std::nullopt;
+  const std::string_view digits = key.substr(prefix.size());
+  uint32_t index = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return std::nullopt;
+  return index;
+}
+
+void Skip(size_t line, Playlist& playlist) {
+  if (playlist.skipped_lines++ == 0) playlist.first_skipped_line = line;
+}
+
+}  // namespace
+
+bool LooksLikePls(std::string_view text) {
+  return StartsWithNoCase(TrimAscii(WithoutByteOrderMark(text).substr(0, 1024)), kHeader);
+}
+
+Result<Playlist, PlaylistError> ParsePls(std::string_view text, const PlaylistLimits& limits) {
+  if (text.size() > limits.bytes_max) return PlaylistError::kTooLong;
+  if (text.find('\0') != std::string_view::npos) return PlaylistError::kBinary;
+  if (!LooksLikePls(text)) return PlaylistError::kNotPls;
+  Playlist playlist;
+  std::map<uint32_t, PlaylistEntry> entries;
+  LineScanner lines(text);
+  while (const std::optional<std::string_view> line = lines.Next()) {
+    if (line->empty() || line->front() == ';' || line->front() == '#' || line->front() == '[')
+      continue;
+    const size_t equals = line->find('=');
+    if (equals == std::string_view::npos || line->size() > kPlaylistLineMax) {
+      Skip(lines.line(), playlist);
+      continue;
+    }
+    const std::string_view key = TrimAscii(line->substr(0, equals));
+    const std::string_view value = TrimAscii(line->substr(equals + 1));
+    const std::optional<uint32_t> file = IndexAfter(key, "file");
+    const std::optional<uint32_t> index = file ? file : IndexAfter(key, "title");
+    if (!index) continue;
+    if (!entries.contains(*index) && entries.size() >= limits.entries_max) {
+      playlist.truncated = true;
+      continue;
+    }
+    PlaylistEntry& entry = entries[*index];
+    if (file) {
+      entry.location = value;
+      entry.line = lines.line();
+    } else {
+      entry.title = value;
+    }
+  }
+  for (auto& [index, entry] : entries) {
+    if (!entry.location.empty()) playlist.entries.push_back(std::move(entry));
+  }
+  return playlist;
+}
+
+}  // namespace headwater
