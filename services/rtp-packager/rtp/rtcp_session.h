@@ -66,8 +66,8 @@ struct ReceiverSummary {
   double fraction_lost_mean = 0;
   Duration jitter_max{};
   uint64_t reports_total = 0;
-  // BYEs and reports that named our own SSRC as their sender, or a receiver's BYE from another
-  // address than its reports: counted, never obeyed.
+  // BYEs and reports that named our own SSRC as their sender, and those of a receiver from another
+  // address than its first: counted, never obeyed.
   uint64_t forged_total = 0;
 };
 
@@ -128,16 +128,18 @@ class RtcpSession {
 
   void OnReport(Ssrc reporter, const std::vector<ReportBlock>& blocks, const IpAddress& from,
                 MonoTime now);
-  void OnBye(const Bye& bye, const IpAddress& from, RtcpOrigin origin, MonoTime now);
-  void OnOwnSsrc(RtcpOrigin origin, bool sender_report, const ClockPair& now, RtcpActions& out);
+  void OnBye(Ssrc ssrc, const IpAddress& from, MonoTime now);
+  void OnOwnSsrc(bool sender_report, RtcpOrigin origin, const ClockPair& now, RtcpActions& out);
   void ExpireReceivers(MonoTime now);
   void ReverseReconsider(size_t members_before, MonoTime now);
   size_t members() const;
-  // Td of section 6.3.1 without and T with the random factor.
-  Duration DeterministicInterval(bool we_sent) const;
-  Duration RandomInterval();
-  void SendReport(const ClockPair& now, bool with_bye, RtcpActions& out);
-  std::vector<uint8_t> BuildCompound(const ClockPair& now, bool with_bye) const;
+  bool we_sent(MonoTime now) const;
+  // Of RFC 3550 section 6.3.1: before the random factor, for the session as it is.
+  Duration ComputedInterval(bool we_sent, Duration minimum) const;
+  Duration ReceiverTimeout() const;
+  Duration RandomInterval(MonoTime now);
+  void CountSize(size_t octets);
+  void SendCompound(const ClockPair& now, bool with_bye, RtcpActions& out);
 
   RtcpSessionOptions options_;
   std::mt19937_64 random_;
@@ -150,14 +152,16 @@ class RtcpSession {
   MonoTime last_due_;
   MonoTime last_rtp_;
 
-  // RFC 3550 section 6.3: tp, tn, avg_rtcp_size, initial.
+  // tp, tn, avg_rtcp_size and initial of RFC 3550 section 6.3.
   MonoTime last_report_;
   MonoTime next_report_ = kNever;
   double average_size_ = 0;
   bool initial_ = true;
   std::optional<MonoTime> last_ssrc_change_;
-  MonoTime next_expiry_ = kNever;
 
+  // Set while there are receivers.
+  MonoTime next_expiry_ = kNever;
+  MonoTime last_rotation_;
   absl::flat_hash_map<Ssrc, Receiver> receivers_;
   MemberSketch overflow_;
   uint64_t reports_total_ = 0;
