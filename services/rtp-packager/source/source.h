@@ -92,8 +92,8 @@ class Source {
  public:
   virtual ~Source() = default;  // aborts; sends nothing more to the observer
 
-  // Paused, it reads no further: TCP holds the server back, and no time limit for silence runs. What has been
-  // read already may still come. May be called from within the observer's calls.
+  // Paused, it reads no further: TCP holds the server back, and no time limit for silence runs.
+  // What has been read already may still come. May be called from within the observer's calls.
   virtual void SetPaused(bool paused) { static_cast<void>(paused); }
 };
 

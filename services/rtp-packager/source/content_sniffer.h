@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "services/common/base/bytes.h"
+
+namespace headwater {
+
+enum class ContentKind {
+  kNeedMore,  // too little to tell
+  kMedia,     // hand it on; whether we can send it is the framer's to say
+  kPlaylist,  // M3U, PLS or bare URLs
+  kHls,       // an M3U8 of segments or variants
+  kHtml,
+  kOther,  // text, an image, JSON, XML...: nothing to play
+};
+
+// What a response is, by its type and its first bytes together, since either may lie: bytes that
+// are plainly media, a list or a page win; a type decides only what its bytes do not contradict.
+// `path` is the URL's, for its suffix. `complete`: there will be no more bytes, and the answer is
+// never kNeedMore. kMedia is answered as soon as 4 bytes allow; nothing needs more than
+// kSniffBytesMax.
+inline constexpr size_t kSniffBytesMax = 1024;
+ContentKind SniffContent(std::string_view content_type, std::string_view path, Bytes first,
+                         bool complete);
+
+// The <title> of a page as clean text of at most 120 bytes; empty when there is none.
+std::string HtmlTitle(std::string_view page);
+
+}  // namespace headwater
