@@ -1,0 +1,97 @@
+"""Fixtures of the lab tests, and the rule that a skip must be allowed by name."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+from lab import Lab  # noqa: E402
+
+_ALLOWED = {
+    line.split()[0] for line in (HERE / "allowed-skips").read_text().splitlines() if line.strip() and line[0] != "#"
+}
+_SANITIZER_WORDS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error: ")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--bin-dir", default="", help="where the services' binaries are (default: the newest build)")
+    parser.addoption("--keep", action="store_true", help="keep every test's logs and captures, not the failed ones' only")
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the lab makes network namespaces: run as root")
+    config.lab_bad_skips = []
+    config.lab_skips = 0
+
+
+@pytest.fixture(scope="session")
+def bin_dir(request) -> Path:
+    """The folder of the services' binaries under test."""
+    given = request.config.getoption("--bin-dir")
+    if given:
+        return Path(given).resolve()
+    built = [p for p in (ROOT / "build").glob("*/bin") if p.is_dir()]
+    if not built:
+        pytest.fail("no binaries: run ./headwater build, or give --bin-dir")
+    return max(built, key=lambda p: p.stat().st_mtime)
+
+
+@pytest.fixture(scope="session")
+def ten_times(bin_dir) -> bool:
+    """Whether time limits are relaxed: every build but the release build is."""
+    return "release" not in str(bin_dir)
+
+
+@pytest.fixture
+def lab(request):
+    """A lab of its own for each test; the logs are shown when the test fails, and a sanitizer's finding fails it."""
+    made = Lab()
+    yield made
+    made.close_hosts()
+    findings = [f"{p.log_path.name}:\n{_tail(p.log(), 60)}" for p in made.processes() if _has_finding(p.log())]
+    failed = getattr(request.node, "lab_failed", False) or findings
+    if failed:
+        for process in made.processes():
+            print(f"--- {process.log_path} (status {process.returncode})\n{_tail(process.log(), 40)}")
+    if failed or request.config.getoption("--keep"):
+        print(f"--- kept: {made.directory}")
+    else:
+        made.remove_files()
+    if findings:
+        pytest.fail("sanitizer: " + "\n".join(findings))
+
+
+def _has_finding(log: str) -> bool:
+    return any(words in log for words in _SANITIZER_WORDS)
+
+
+def _tail(text: str, lines: int) -> str:
+    return "\n".join(text.splitlines()[-lines:])
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        item.lab_failed = True
+    if report.skipped and not hasattr(report, "wasxfail"):
+        item.config.lab_skips += 1
+        if not any(report.nodeid == name or report.nodeid.endswith("/" + name) for name in _ALLOWED):
+            item.config.lab_bad_skips.append(report.nodeid)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if session.config.lab_bad_skips and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for name in config.lab_bad_skips:
+        terminalreporter.write_line(f"skipped without leave (tests/lab/allowed-skips): {name}", red=True)
+    terminalreporter.write_line(f"skips: {config.lab_skips}, of these not allowed: {len(config.lab_bad_skips)}")

@@ -1,0 +1,38 @@
+"""The lab: a network of namespaces with switches, hosts, stock players, real stations and captures."""
+
+from .capture import Capture, of_kind
+from .icecast import Icecast
+from .namespace import Membership, Namespace
+from .network import SITE_PREFIX, Host, Lab, Leg, Link
+from .packets import Packet, Record, Rtcp, Rtp, Sap, has_bye, joins, leaves, sequence_gaps
+from .players import FfmpegListener, GstListener
+from .process import Process
+from .wait import let_pass, stays, wait_until
+
+__all__ = [
+    "Capture",
+    "FfmpegListener",
+    "GstListener",
+    "Host",
+    "Icecast",
+    "Lab",
+    "Leg",
+    "Link",
+    "Membership",
+    "Namespace",
+    "Packet",
+    "Process",
+    "Record",
+    "Rtcp",
+    "Rtp",
+    "SITE_PREFIX",
+    "Sap",
+    "has_bye",
+    "joins",
+    "leaves",
+    "let_pass",
+    "of_kind",
+    "sequence_gaps",
+    "stays",
+    "wait_until",
+]
