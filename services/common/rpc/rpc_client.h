@@ -1,0 +1,158 @@
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/status/status.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/support/client_callback.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include "services/common/loop/event_loop.h"
+#include "services/common/rpc/status_conversion.h"
+
+namespace headwater {
+
+// A channel that finds a restarted peer within half a second.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
+
+// Calls other services and brings the answers to the loop. Owns what is in flight: its destructor
+// cancels every call and waits until gRPC has let go, so nothing is posted to a loop or an object
+// that has gone. Used and destroyed on the loop's thread (or after Run has returned).
+class RpcClient {
+ public:
+  explicit RpcClient(EventLoop& loop) : loop_(loop) {}
+  ~RpcClient();
+  RpcClient(const RpcClient&) = delete;
+  RpcClient& operator=(const RpcClient&) = delete;
+
+  // Starts a unary call; `done` runs on the loop. `start` is the stub's asynchronous method:
+  //   client.Call<StopRequest, StopResponse>(request, 2s,
+  //       [&](auto* context, auto* q, auto* a, auto then) { stub.async()->Stop(context, q, a,
+  //       std::move(then)); },
+  //       [](absl::Status status, StopResponse& answer) { ... });
+  template <typename Request, typename Response, typename Start>
+  void Call(Request request, Duration timeout, Start start,
+            absl::AnyInvocable<void(absl::Status, Response&)> done) {
+    struct State {
+      grpc::ClientContext context;
+      Request request;
+      Response response;
+      absl::AnyInvocable<void(absl::Status, Response&)> done;
+    };
+    auto state = std::make_shared<State>();
+    state->request = std::move(request);
+    state->done = std::move(done);
+    SetDeadline(state->context, timeout);
+    Register(&state->context);
+    start(&state->context, &state->request, &state->response,
+          std::function<void(grpc::Status)>([this, state](const grpc::Status& status) {
+            Complete(&state->context,
+                     [state, status] { state->done(FromGrpc(status), state->response); });
+          }));
+  }
+
+  // For calls that are built by hand (streams): a context in use, and the end of its use with a
+  // task for the loop, which is dropped during destruction.
+  void Register(grpc::ClientContext* context);
+  void Complete(grpc::ClientContext* context, EventLoop::Task task);
+  // A task for the loop from gRPC's threads; dropped during destruction.
+  void Post(EventLoop::Task task);
+
+  EventLoop& loop() { return loop_; }
+
+ private:
+  static void SetDeadline(grpc::ClientContext& context, Duration timeout);
+
+  EventLoop& loop_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // loop's thread only
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::unordered_set<grpc::ClientContext*> in_flight_;  // guarded by mutex_
+};
+
+// Reads a Watch stream for ever: connects, hands each message to `on_message`, and after an end
+// tells `on_end` and connects again after a backoff (100 ms doubling to 2 s; a stream that brought
+// a message begins anew). Messages wait on the loop without a limit: the peer is trusted and
+// coalesces by key. All callbacks run on the loop; none after destruction.
+template <typename Response>
+class WatchClient {
+ public:
+  struct Callbacks {
+    std::function<void(const Response&)> on_message;
+    std::function<void(const absl::Status&)> on_end;
+  };
+  // Starts the RPC; the request must outlive the call (hold it in the closure).
+  using Start = std::function<void(grpc::ClientContext*, grpc::ClientReadReactor<Response>*)>;
+
+  WatchClient(RpcClient& client, Start start, Callbacks callbacks)
+      : client_(client), start_(std::move(start)), callbacks_(std::move(callbacks)) {
+    Connect();
+  }
+  ~WatchClient() {
+    *alive_ = false;
+    client_.loop().Cancel(retry_);
+    if (reader_ != nullptr) reader_->context.TryCancel();
+  }
+
+ private:
+  struct Reader : grpc::ClientReadReactor<Response> {
+    explicit Reader(WatchClient& owner)
+        : watch(owner), client(owner.client_), alive(owner.alive_) {}
+    void OnReadDone(bool ok) override {
+      if (!ok) return;
+      client.Post([this, message = std::move(response)] {
+        // The reader itself is deleted by a task posted after this one.
+        if (*alive) watch.OnMessage(message);
+      });
+      response = Response();
+      this->StartRead(&response);
+    }
+    void OnDone(const grpc::Status& status) override {
+      client.Complete(&context, [owned = std::shared_ptr<Reader>(this), status] {
+        if (*owned->alive) owned->watch.OnEnd(FromGrpc(status));
+      });
+    }
+
+    WatchClient& watch;
+    RpcClient& client;
+    std::shared_ptr<bool> alive;
+    grpc::ClientContext context;
+    Response response;
+  };
+
+  void Connect() {
+    retry_ = 0;
+    reader_ = new Reader(*this);  // deletes itself by OnDone
+    client_.Register(&reader_->context);
+    start_(&reader_->context, reader_);
+    reader_->StartRead(&reader_->response);
+    reader_->StartCall();
+  }
+  void OnMessage(const Response& response) {
+    backoff_ = kFirstBackoff;
+    callbacks_.on_message(response);
+  }
+  void OnEnd(const absl::Status& status) {
+    reader_ = nullptr;
+    retry_ = client_.loop().At(client_.loop().now() + backoff_, [this] { Connect(); });
+    backoff_ = std::min<Duration>(backoff_ * 2, 2s);
+    if (callbacks_.on_end) callbacks_.on_end(status);
+  }
+
+  static constexpr Duration kFirstBackoff = 100ms;
+  RpcClient& client_;
+  Start start_;
+  Callbacks callbacks_;
+  Reader* reader_ = nullptr;
+  Duration backoff_ = kFirstBackoff;
+  EventLoop::TimerId retry_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace headwater

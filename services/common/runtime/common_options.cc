@@ -1,0 +1,91 @@
+#include "services/common/runtime/common_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace headwater {
+namespace {
+
+constexpr const char* kServiceTables[] = {
+    "membership-watcher", "directory-resolver", "session-manager", "rtp-packager",  "sap-announcer",
+    "dvb-tuner",          "mcast-bridge",       "mdns-zone-proxy", "mcast-monitor", "console"};
+// IFNAMSIZ with its terminator.
+constexpr size_t kInterfaceNameSize = 16;
+
+void ReadServiceAddress(ConfigTable& table, const char* key, IpAddress::Family family,
+                        std::optional<IpAddress>& out) {
+  std::string text;
+  if (!table.Read(key, text)) return;
+  const std::optional<IpAddress> address = IpAddress::Parse(text);
+  if (!address || address->family() != family || address->IsMulticast() ||
+      address->IsUnspecified()) {
+    table.Fault(key, fmt::format("\"{}\" is not a unicast address of that family", text));
+    return;
+  }
+  out = address;
+}
+
+LegConfig ReadLeg(ConfigTable& legs, const std::string& link) {
+  LegConfig leg{.link = link};
+  if (legs.IsString(link)) {
+    legs.Read(link, leg.interface);
+  } else {
+    ConfigTable table = legs.Table(link);
+    if (!table.Read("interface", leg.interface))
+      legs.Fault(link, "needs an interface, as in lan = \"eth0\"");
+    ReadServiceAddress(table, "service_address_ipv4", IpAddress::Family::kIpv4, leg.service_ipv4);
+    ReadServiceAddress(table, "service_address_ipv6", IpAddress::Family::kIpv6, leg.service_ipv6);
+    table.RejectUnknown();
+  }
+  if (!IsLinkName(link)) legs.Fault(link, "a link's name is 1 to 32 of a-z, 0-9, '-', '_' and '.'");
+  if (leg.interface.empty() || leg.interface.size() >= kInterfaceNameSize ||
+      leg.interface.find('/') != std::string::npos) {
+    legs.Fault(link, fmt::format("\"{}\" is not an interface name", leg.interface));
+  }
+  return leg;
+}
+
+void ReadLegs(ConfigTable& file, std::vector<LegConfig>& out) {
+  ConfigTable legs = file.Table("legs");
+  std::set<std::string> interfaces;
+  for (const std::string& link : legs.Keys()) {
+    LegConfig leg = ReadLeg(legs, link);
+    if (!interfaces.insert(leg.interface).second) {
+      legs.Fault(link, fmt::format("interface \"{}\" is another link's already", leg.interface));
+    }
+    out.push_back(std::move(leg));
+  }
+}
+
+}  // namespace
+
+std::string CommonOptions::SocketPath(std::string_view service) const {
+  return instance == 0 ? fmt::format("{}/{}.sock", run_dir, service)
+                       : fmt::format("{}/{}@{}.sock", run_dir, service, instance);
+}
+
+bool IsLinkName(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+  });
+}
+
+CommonOptions LoadCommonOptions(ConfigTable& file) {
+  CommonOptions options;
+  file.Read("run_dir", options.run_dir);
+  file.Read("state_dir", options.state_dir);
+  if (file.Read("http_address", options.http_address) && !IpAddress::Parse(options.http_address)) {
+    file.Fault("http_address", "must be an IP address; \"::\" is every address of both families");
+  }
+  std::string level;
+  if (file.Read("log_level", level) && !ParseLogLevel(level, options.log_level)) {
+    file.Fault("log_level", "must be debug, info, warning or error");
+  }
+  ReadLegs(file, options.legs);
+  for (const char* table : kServiceTables) file.Allow(table);
+  return options;
+}
+
+}  // namespace headwater

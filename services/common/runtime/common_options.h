@@ -1,0 +1,43 @@
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/common/config/config_table.h"
+#include "services/common/log/logger.h"
+#include "services/common/net/legs.h"
+
+namespace headwater {
+
+// What every service reads from the top of the one configuration file.
+struct CommonOptions {
+  // Folder of the services' sockets.
+  std::string run_dir = "/run/headwater";
+  // Folder of what must survive a restart.
+  std::string state_dir = "/var/lib/headwater";
+  LogLevel log_level = LogLevel::kInfo;
+  // Where /metrics, /livez and /readyz are served; "::" is IPv4 and IPv6.
+  std::string http_address = "::";
+  // This instance's number, 0..9; it is added tenfold to the HTTP port and names the socket unless
+  // 0. From the command line.
+  int instance = 0;
+  // [legs]: link = "interface", or link = { interface = "...", service_address_ipv4 = "...",
+  // service_address_ipv6 = "..." }.
+  std::vector<LegConfig> legs;
+
+  // "<run_dir>/rtp-packager.sock", "<run_dir>/rtp-packager@2.sock".
+  std::string SocketPath(std::string_view service) const;
+};
+
+// Reads the common keys, [legs] among them, and knows the names of every service's table, so that a
+// misspelt table is a fault. Faults are kept in `file`.
+CommonOptions LoadCommonOptions(ConfigTable& file);
+
+// A link's name: 1 to 32 of a-z, 0-9, '-', '_' and '.'. It appears in metrics' labels and on
+// command lines.
+bool IsLinkName(std::string_view name);
+
+}  // namespace headwater
