@@ -1,0 +1,104 @@
+#include "services/rtp-packager/media/audio_format.h"
+
+#include <fmt/format.h>
+
+#include "services/common/base/check.h"
+#include "services/rtp-packager/media/audio_header.h"
+
+namespace headwater {
+namespace {
+
+constexpr uint8_t kMpaPayloadType = 14;
+constexpr uint8_t kAacPayloadType = 96;
+
+std::string CodecName(const AudioFormat& format) {
+  if (format.codec == AudioCodec::kMpegAudio) return fmt::format("MP{}", format.layer);
+  switch (format.object_type) {
+    case 1:
+      return "AAC Main";
+    case 2:
+      return "AAC-LC";
+    case 3:
+      return "AAC SSR";
+    case 4:
+      return "AAC LTP";
+    default:
+      return "AAC";
+  }
+}
+
+std::string ChannelsName(uint8_t channels) {
+  switch (channels) {
+    case 1:
+      return "mono";
+    case 2:
+      return "stereo";
+    case 6:
+      return "5.1";
+    case 8:
+      return "7.1";
+    default:
+      return fmt::format("{} channels", channels);
+  }
+}
+
+// AAC profile of ISO 14496-3 table 1.14, by what the level allows.
+int ProfileLevel(const AudioFormat& format) {
+  if (format.sample_rate > 48000 || format.channels > 5) return 43;  // level 5
+  if (format.channels > 2) return 42;                                // level 4
+  return format.sample_rate > 24000 ? 41 : 40;                       // levels 2 and 1
+}
+
+// The two bytes of an AudioSpecificConfig (ISO 14496-3 section 1.6.2.1): object type in 5 bits,
+// rate index in 4, channels in 4, three zeros of GASpecificConfig. SBR is left implicit, as in
+// ADTS.
+uint16_t AudioSpecificConfig(const AudioFormat& format) {
+  const std::optional<uint8_t> rate_index = AacRateIndex(format.sample_rate);
+  HW_CHECK(rate_index.has_value());
+  return static_cast<uint16_t>((format.object_type << 11) | (*rate_index << 7) |
+                               (format.channel_config << 3));
+}
+
+}  // namespace
+
+bool AudioFormat::SameStream(const AudioFormat& other) const {
+  AudioFormat same_rate = other;
+  same_rate.bits_per_second = bits_per_second;
+  return *this == same_rate;
+}
+
+std::string AudioFormat::ToString() const {
+  std::string text =
+      fmt::format("{} {:g} kHz {}", CodecName(*this), sample_rate / 1000.0, ChannelsName(channels));
+  if (bits_per_second != 0) text += fmt::format(" {} kb/s", (bits_per_second + 500) / 1000);
+  return text;
+}
+
+bool RtpFormat::SameAnnouncement(const RtpFormat& other) const {
+  return encoding == other.encoding && payload_type == other.payload_type &&
+         clock_rate == other.clock_rate && channels == other.channels && fmtp == other.fmtp;
+}
+
+RtpFormat ToRtpFormat(const AudioFormat& format) {
+  RtpFormat rtp;
+  rtp.bits_per_second = format.bits_per_second;
+  rtp.description = format.ToString();
+  if (format.codec == AudioCodec::kMpegAudio) {
+    rtp.encoding = "MPA";
+    rtp.payload_type = kMpaPayloadType;
+    rtp.clock_rate = 90000;
+    return rtp;
+  }
+  rtp.encoding = "mpeg4-generic";
+  rtp.payload_type = kAacPayloadType;
+  rtp.clock_rate = format.sample_rate;
+  rtp.channels = format.channels;
+  // RFC 3640 section 4.1.
+  rtp.fmtp = fmt::format(
+      "streamtype=5; profile-level-id={}; mode=AAC-hbr; config={:04X}; SizeLength=13; "
+      "IndexLength=3; IndexDeltaLength=3",
+      ProfileLevel(format), AudioSpecificConfig(format));
+  return rtp;
+}
+
+}  // namespace headwater

@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "services/rtp-packager/media/framer.h"
+
+namespace headwater {
+namespace {
+
+using namespace std::string_view_literals;  // NOLINT: magics hold zero bytes
+
+struct Magic {
+  size_t offset;
+  std::string_view text;
+  std::string_view name;
+};
+
+// In Ogg the first packet, which tells the codec, begins at 28.
+constexpr std::array kMagics = std::to_array<Magic>({
+    {28, "OpusHead"sv, "Ogg Opus"},
+    {28, "\x01vorbis"sv, "Ogg Vorbis"},
+    {28,
+     "\x7f"
+     "FLAC"sv,
+     "Ogg FLAC"},
+    {0, "OggS"sv, "Ogg"},
+    {0, "fLaC"sv, "FLAC"},
+    {0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"sv, "ASF (Windows Media)"},
+    {0, "RIFF"sv, "RIFF (WAV)"},
+    {0, "FORM"sv, "AIFF"},
+    {4, "ftyp"sv, "MP4"},
+    {0, "\x1a\x45\xdf\xa3"sv, "Matroska or WebM"},
+    {0, "FLV\x01"sv, "Flash video"},
+    {0, "wvpk"sv, "WavPack"},
+    {0, "caff"sv, "Core Audio"},
+    {0, "#EXTM3U"sv, "an M3U playlist"},
+    {0, "[playlist]"sv, "a PLS playlist"},
+});
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return lower(x) == lower(y);
+  });
+}
+
+bool IsMarkup(std::string_view text) {
+  // A byte order mark and white space may stand in front.
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  for (const std::string_view start : {"<!doctype"sv, "<html"sv, "<head"sv, "<?xml"sv}) {
+    if (EqualsIgnoringCase(text.substr(0, start.size()), start)) return true;
+  }
+  return false;
+}
+
+// Three packets of 188 bytes that begin with 0x47.
+bool IsTransportStream(Bytes bytes) {
+  constexpr size_t kPacket = 188;
+  if (bytes.size() <= 2 * kPacket) return false;
+  return bytes[0] == 0x47 && bytes[kPacket] == 0x47 && bytes[2 * kPacket] == 0x47;
+}
+
+// Two headers of AAC in LOAS (ISO 14496-3 section 1.7.2): 11 bits of sync, 13 of length.
+bool IsLoas(Bytes bytes) {
+  const auto is_sync = [&](size_t at) {
+    return bytes.size() >= at + 3 && bytes[at] == 0x56 && (bytes[at + 1] & 0xe0) == 0xe0;
+  };
+  if (!is_sync(0)) return false;
+  return is_sync(3 + ((size_t{bytes[1]} & 0x1f) << 8 | bytes[2]));
+}
+
+}  // namespace
+
+std::string_view NameOfMagic(Bytes first_bytes) {
+  const std::string_view text = AsText(first_bytes);
+  for (const Magic& magic : kMagics) {
+    if (text.size() >= magic.offset + magic.text.size() &&
+        text.substr(magic.offset, magic.text.size()) == magic.text) {
+      return magic.name;
+    }
+  }
+  if (IsMarkup(text)) return "an HTML or XML page";
+  if (IsTransportStream(first_bytes)) return "an MPEG transport stream";
+  if (IsLoas(first_bytes)) return "AAC in LATM";
+  return {};
+}
+
+}  // namespace headwater
