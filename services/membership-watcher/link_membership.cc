@@ -1,0 +1,194 @@
+#include "services/membership-watcher/link_membership.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "services/membership-watcher/wire/igmp.h"
+#include "services/membership-watcher/wire/mld.h"
+
+namespace headwater::membership {
+namespace {
+
+// RFC 8200 section 5 and what every IPv4 host takes; a wrong or missing MTU is no reason for less.
+constexpr size_t kIpv6MtuMin = 1280;
+constexpr size_t kIpv4MtuMin = 576;
+
+const IpAddress& AllNodes(bool ipv4) {
+  static const IpAddress kIpv4 = IpAddress::V4(0xe0000001);
+  static const IpAddress kIpv6 =
+      IpAddress::V6({0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  return ipv4 ? kIpv4 : kIpv6;
+}
+
+size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
+  if (ipv4) return (std::max<size_t>(mtu, kIpv4MtuMin) - kIgmpHeaderBytes - kIgmpQueryBytes) / 4;
+  return (std::max<size_t>(mtu, kIpv6MtuMin) - kMldHeaderBytes - kMldQueryBytes) / 16;
+}
+
+}  // namespace
+
+LinkMembership::LinkMembership(const Options& options)
+    : options_(options),
+      ipv4_(IpAddress::Family::kIpv4, options.querier),
+      ipv6_(IpAddress::Family::kIpv6, options.querier),
+      table_(options.table) {}
+
+const Querier& LinkMembership::querier(IpAddress::Family family) const {
+  return family == IpAddress::Family::kIpv4 ? ipv4_ : ipv6_;
+}
+
+void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, Actions& out) {
+  const bool was_up = interface_.up;
+  interface_ = interface;
+  if (!interface_.up) {
+    interface_.ipv4.reset();
+    interface_.link_local.reset();
+  }
+  ipv4_.SetAddress(interface_.ipv4, now);
+  ipv6_.SetAddress(interface_.link_local, now);
+  if (interface_.up && !was_up) ipv6_wait_until_ = now + options_.querier.ipv6_wait;
+  std::vector<TableEvent> events;
+  if (!interface_.up) {
+    ipv6_wait_until_ = kNever;
+    table_.Clear(events);
+  }
+  // First that nothing is known, then the groups: removed ones must not look absent.
+  Settle(now, out);
+  Perform(events, out);
+  OnTime(now, out);
+}
+
+void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out) {
+  if (!interface_.up) return;
+  OnTime(now, out);
+  const bool ipv4 = !packet.empty() && packet[0] >> 4 == 4;
+  const auto message = ipv4 ? ParseIgmp(packet) : ParseMld(packet);
+  if (!message.ok()) {
+    ++stats_.dropped[static_cast<size_t>(message.error())];
+    return;
+  }
+  if (const auto* query = std::get_if<Query>(&message->body)) {
+    OnQuery(*message, *query, now);
+  } else {
+    const Report& report = std::get<Report>(message->body);
+    ++stats_.reports[static_cast<size_t>(report.version)];
+    std::vector<TableEvent> events;
+    table_.OnReport(message->from, report, timings(), now, received, events);
+    Perform(events, out);
+  }
+  Settle(now, out);
+}
+
+void LinkMembership::OnQuery(const Message& message, const Query& query, MonoTime now) {
+  Querier& querier = QuerierFor(message.from);
+  // Ours, seen as it leaves.
+  if (message.from == querier.own_address()) return;
+  ++stats_.queries_heard[static_cast<size_t>(query.version)];
+  // A query sent to one host alone is for debugging; no other router has heard it.
+  if (!message.to.IsMulticast()) return;
+  querier.OnQuery(message.from, query, now);
+  if (query.general()) return;
+  // Hosts get the time that the query gives them, but never less than our own queries would: a
+  // forged one must not end groups at once.
+  const Timing timing = querier.timing();
+  const Duration interval = std::max<Duration>(query.max_response, timing.last_member_interval);
+  table_.OnSpecificQuery(query, interval * timing.last_member_count, now);
+}
+
+void LinkMembership::OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out) {
+  (family == IpAddress::Family::kIpv4 ? ipv4_ : ipv6_).OnSendFailed(now);
+  Settle(now, out);
+}
+
+void LinkMembership::OnTime(MonoTime now, Actions& out) {
+  if (ipv6_wait_until_ <= now) ipv6_wait_until_ = kNever;
+  RunQuerier(ipv4_, now, out);
+  RunQuerier(ipv6_, now, out);
+  std::vector<TableEvent> events;
+  table_.OnTime(now, timings(), events);
+  Perform(events, out);
+  Settle(now, out);
+}
+
+void LinkMembership::RunQuerier(Querier& querier, MonoTime now, Actions& out) {
+  std::vector<Query> queries;
+  querier.OnTime(now, queries);
+  for (const Query& query : queries) Send(query, out);
+}
+
+MonoTime LinkMembership::NextDeadline() const {
+  return std::min(
+      {ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(), table_.NextDeadline()});
+}
+
+void LinkMembership::Perform(std::vector<TableEvent>& events, Actions& out) {
+  for (TableEvent& event : events) {
+    if (const auto* changed = std::get_if<GroupChanged>(&event)) {
+      out.push_back(*changed);
+    } else if (const auto* removed = std::get_if<GroupRemoved>(&event)) {
+      out.push_back(*removed);
+    } else {
+      Send(std::get<SpecificQuery>(event), out);
+    }
+  }
+}
+
+void LinkMembership::Send(const SpecificQuery& specific, Actions& out) {
+  const bool ipv4 = specific.group.is_v4();
+  const QuerierOptions& options = options_.querier;
+  Query query;
+  query.version = ipv4 ? Version::kIgmpV3 : Version::kMldV2;
+  query.group = specific.group;
+  query.suppress = specific.suppress;
+  query.max_response =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options.last_member_query_interval);
+  query.robustness = static_cast<uint8_t>(options.robustness);
+  query.query_interval = std::chrono::duration_cast<std::chrono::seconds>(options.query_interval);
+  const size_t at_once = SourcesPerQuery(ipv4, interface_.mtu);
+  size_t sent = 0;
+  do {
+    const size_t count = std::min(at_once, specific.sources.size() - sent);
+    const auto first = specific.sources.begin() + static_cast<std::ptrdiff_t>(sent);
+    query.sources.assign(first, first + static_cast<std::ptrdiff_t>(count));
+    Send(query, out);
+    sent += count;
+  } while (sent < specific.sources.size());
+}
+
+void LinkMembership::Send(const Query& query, Actions& out) {
+  const bool ipv4 = query.group.is_v4();
+  const auto& own = (ipv4 ? ipv4_ : ipv6_).own_address();
+  if (!own) return;
+  SendQuery send;
+  send.from = *own;
+  send.to = query.general() ? AllNodes(ipv4) : query.group;
+  send.general = query.general();
+  if (ipv4) {
+    SerializeIgmpQuery(query, send.message);
+  } else {
+    SerializeMldQuery(query, send.from, send.to, send.message);
+  }
+  ++(send.general ? stats_.general_queries_sent : stats_.specific_queries_sent);
+  out.push_back(std::move(send));
+}
+
+// Once after every input.
+void LinkMembership::Settle(MonoTime now, Actions& out) {
+  sync_ = CurrentSync(now);
+  Shown shown{interface_, sync_, ipv4_.querier(), ipv6_.querier()};
+  if (shown == shown_) return;
+  shown_ = std::move(shown);
+  out.push_back(LinkChanged{});
+}
+
+LinkSync LinkMembership::CurrentSync(MonoTime now) const {
+  if (!interface_.up) return LinkSync::kDown;
+  if (!ipv4_.active() && !ipv6_.active()) return LinkSync::kWarming;
+  if (ipv4_.active() && !ipv4_.complete()) return LinkSync::kWarming;
+  if (ipv6_.active() ? !ipv6_.complete() : ipv6_wait_until_ > now && ipv6_wait_until_ != kNever) {
+    return LinkSync::kWarming;
+  }
+  return LinkSync::kSynced;
+}
+
+}  // namespace headwater::membership

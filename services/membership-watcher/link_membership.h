@@ -1,0 +1,112 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "services/common/base/bytes.h"
+#include "services/common/net/ip_address.h"
+#include "services/common/time/mono_time.h"
+#include "services/membership-watcher/membership_table.h"
+#include "services/membership-watcher/options.h"
+#include "services/membership-watcher/querier.h"
+#include "services/membership-watcher/wire/membership_message.h"
+
+namespace headwater::membership {
+
+// How complete what is known of a link is.
+enum class LinkSync : uint8_t {
+  kDown,     // nothing is known; absent means nothing
+  kWarming,  // hosts have not had the time to answer the first query
+  kSynced,   // absent means absent
+};
+
+// A link's interface as the core needs it.
+struct LinkInterface {
+  bool up = false;
+  std::optional<IpAddress> ipv4;
+  std::optional<IpAddress> link_local;
+  // 0: unknown. Long lists of sources are split over several queries by it.
+  uint32_t mtu = 0;
+
+  bool operator==(const LinkInterface&) const = default;
+};
+
+// A whole ICMPv6 or IGMP message for the link, to be sent with hop limit 1 and Router Alert.
+struct SendQuery {
+  IpAddress from;
+  IpAddress to;
+  std::vector<uint8_t> message;
+  bool general = false;
+};
+// Sync, querier or addresses have changed.
+struct LinkChanged {};
+using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery>;
+using Actions = std::vector<Action>;
+
+// The rates at which links are heard and spoken to.
+struct LinkStats {
+  std::array<uint64_t, kVersionCount> reports = {};
+  std::array<uint64_t, kVersionCount> queries_heard = {};
+  std::array<uint64_t, kDropReasonCount> dropped = {};
+  uint64_t general_queries_sent = 0;
+  uint64_t specific_queries_sent = 0;
+};
+
+// All that is known of who listens on one link, and the querier's part in finding out; both
+// families. Bytes, link changes and time go in, actions come out. Pure and not thread-safe.
+class LinkMembership {
+ public:
+  explicit LinkMembership(const Options& options);
+
+  void OnInterface(const LinkInterface& interface, MonoTime now, Actions& out);
+  // A packet from the link, from its IP header on, and the kernel's receive time.
+  void OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out);
+  // A general query of this family could not be sent.
+  void OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out);
+  // All work due at or before `now`.
+  void OnTime(MonoTime now, Actions& out);
+  // kNever: nothing to wait for.
+  MonoTime NextDeadline() const;
+
+  LinkSync sync() const { return sync_; }
+  const Querier& querier(IpAddress::Family family) const;
+  const MembershipTable& table() const { return table_; }
+  const LinkStats& stats() const { return stats_; }
+
+ private:
+  // What LinkChanged is about.
+  struct Shown {
+    LinkInterface interface;
+    LinkSync sync = LinkSync::kDown;
+    std::optional<IpAddress> querier_ipv4;
+    std::optional<IpAddress> querier_ipv6;
+    bool operator==(const Shown&) const = default;
+  };
+
+  void OnQuery(const Message& message, const Query& query, MonoTime now);
+  void RunQuerier(Querier& querier, MonoTime now, Actions& out);
+  void Perform(std::vector<TableEvent>& events, Actions& out);
+  void Send(const SpecificQuery& query, Actions& out);
+  void Send(const Query& query, Actions& out);
+  void Settle(MonoTime now, Actions& out);
+  LinkSync CurrentSync(MonoTime now) const;
+  Timings timings() const { return {ipv4_.timing(), ipv6_.timing()}; }
+  Querier& QuerierFor(const IpAddress& address) { return address.is_v4() ? ipv4_ : ipv6_; }
+
+  const Options options_;
+  LinkInterface interface_;
+  MonoTime ipv6_wait_until_ = kNever;
+  Querier ipv4_;
+  Querier ipv6_;
+  MembershipTable table_;
+  LinkSync sync_ = LinkSync::kDown;
+  Shown shown_;
+  LinkStats stats_;
+};
+
+}  // namespace headwater::membership

@@ -1,0 +1,549 @@
+#include "services/membership-watcher/link_membership.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "services/membership-watcher/testing/packet_builder.h"
+#include "services/membership-watcher/wire/igmp.h"
+#include "services/membership-watcher/wire/mld.h"
+
+namespace headwater::membership {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using enum RecordType;
+
+const char* const kGroup = "ff3e:40:2001:db8:d0be:f00d:8000:1";
+const char* const kGroup4 = "239.192.0.1";
+const char* const kSsm = "ff3e::8000:1";
+const char* const kSource = "2001:db8::1";
+const char* const kSource2 = "2001:db8::2";
+const char* const kOwn = "fe80::5";
+const char* const kOwn4 = "192.0.2.5";
+const char* const kHost = "fe80::a";
+const char* const kHost2 = "fe80::b";
+const char* const kHost4 = "192.0.2.10";
+
+// A link whose packets, time and interface the test plays; queries that it sends are read back with
+// the codecs.
+class LinkMembershipTest : public ::testing::Test {
+ protected:
+  explicit LinkMembershipTest(const Options& options = {}) : link_(options) {}
+
+  void Up() {
+    link_.OnInterface(
+        {.up = true, .ipv4 = Address(kOwn4), .link_local = Address(kOwn), .mtu = 1500}, now_,
+        actions_);
+    Drain();
+  }
+  // Up, and the startup queries are answered by nobody.
+  void UpAndSynced() {
+    Up();
+    Advance(2s);
+    ASSERT_EQ(link_.sync(), LinkSync::kSynced);
+    sent_.clear();
+    log_.clear();
+  }
+  void Report(std::string_view host, RecordType type, std::string_view group,
+              std::vector<std::string> sources = {}) {
+    Record record{type, Address(group), {}};
+    for (const std::string& source : sources) record.sources.push_back(Address(source));
+    const bool ipv4 = record.group.is_v4();
+    Packet(ReportPacket(host, {ipv4 ? Version::kIgmpV3 : Version::kMldV2, {record}}));
+  }
+  void Older(Version version, std::string_view host, RecordType type, std::string_view group) {
+    Packet(ReportPacket(host, {version, {{type, Address(group), {}}}}));
+  }
+  void Packet(const std::vector<uint8_t>& packet) {
+    link_.OnPacket(packet, now_, wall(), actions_);
+    Drain();
+  }
+  void Advance(Duration duration) {
+    const MonoTime until = now_ + duration;
+    int steps = 0;
+    while (link_.NextDeadline() <= until) {
+      now_ = std::max(now_, link_.NextDeadline());
+      link_.OnTime(now_, actions_);
+      Drain();
+      ASSERT_LT(++steps, 10000) << "a deadline that does not move";
+    }
+    now_ = until;
+  }
+  absl::Time wall() const {
+    return absl::FromUnixSeconds(1'800'000'000) + absl::FromChrono(now_ - MonoTime{});
+  }
+
+  void Drain() {
+    for (const Action& action : actions_) {
+      if (std::holds_alternative<LinkChanged>(action)) log_.push_back("link");
+      if (const auto* changed = std::get_if<GroupChanged>(&action)) {
+        log_.push_back("+" + changed->group.ToString());
+      }
+      if (const auto* removed = std::get_if<GroupRemoved>(&action)) {
+        log_.push_back("-" + removed->group.ToString());
+      }
+      if (const auto* send = std::get_if<SendQuery>(&action)) {
+        const auto packet = WrapPacket(send->from, send->to, send->message);
+        auto message = send->from.is_v4() ? ParseIgmp(packet) : ParseMld(packet);
+        ASSERT_TRUE(message.ok());
+        sent_.push_back({now_, std::get<Query>(message->body)});
+      }
+    }
+    actions_.clear();
+  }
+
+  const GroupState* Find(std::string_view group) { return link_.table().Find(Address(group)); }
+  uint64_t Joins(std::string_view group) { return Find(group)->joins_total(); }
+  std::vector<std::string> Hosts(std::string_view group) {
+    std::vector<std::string> hosts;
+    const GroupState* state = Find(group);
+    if (state == nullptr) return hosts;
+    for (const Member& member : state->members()) hosts.push_back(member.host.ToString());
+    return hosts;
+  }
+  std::vector<std::string> Sources(std::string_view group) {
+    std::vector<std::string> sources;
+    for (const IpAddress& source : Find(group)->sources()) sources.push_back(source.ToString());
+    return sources;
+  }
+  // Queries about one group, in order.
+  std::vector<Query> SentAbout(std::string_view group) {
+    std::vector<Query> queries;
+    for (const Sent& sent : sent_) {
+      if (sent.query.group == Address(group)) queries.push_back(sent.query);
+    }
+    return queries;
+  }
+
+  struct Sent {
+    MonoTime at;
+    Query query;
+  };
+  LinkMembership link_;
+  MonoTime now_{};
+  Actions actions_;
+  std::vector<Sent> sent_;
+  std::vector<std::string> log_;
+};
+
+TEST_F(LinkMembershipTest, WarmsUntilTheFirstQueryHasBeenAnswered) {
+  EXPECT_EQ(link_.sync(), LinkSync::kDown);
+  Up();
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming);
+  ASSERT_THAT(sent_, SizeIs(2)) << "one general query for each family, at once";
+  EXPECT_TRUE(sent_[0].query.general());
+  EXPECT_EQ(sent_[0].query.max_response, 1s);
+  Advance(1249ms);
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming);
+  log_.clear();
+  Advance(1ms);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+  EXPECT_THAT(log_, ElementsAre("link"));
+}
+
+TEST_F(LinkMembershipTest, SendsStartupQueriesAndThenOneEachInterval) {
+  link_.OnInterface({.up = true, .link_local = Address(kOwn)}, now_, actions_);
+  Drain();
+  Advance(400s);
+  std::vector<Duration> at;
+  for (const Sent& sent : sent_) at.push_back(sent.at - MonoTime{});
+  EXPECT_THAT(at, ElementsAre(0s, 31250ms, 156250ms, 281250ms));
+  EXPECT_EQ(sent_[1].query.max_response, 1s);
+  EXPECT_EQ(sent_[2].query.max_response, 10s);
+  EXPECT_EQ(sent_[2].query.robustness, 2);
+  EXPECT_EQ(sent_[2].query.query_interval, 125s) << "124 or 125: what the code can say";
+}
+
+TEST_F(LinkMembershipTest, WaitsAWhileForTheLinkLocalAddress) {
+  link_.OnInterface({.up = true, .ipv4 = Address(kOwn4)}, now_, actions_);
+  Advance(2s);
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming) << "duplicate address detection may go on";
+  Advance(2s);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+  link_.OnInterface({.up = true, .ipv4 = Address(kOwn4), .link_local = Address(kOwn)}, now_,
+                    actions_);
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming) << "nothing is known of IPv6 yet";
+  Advance(2s);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+}
+
+TEST_F(LinkMembershipTest, AFailedFirstQueryKeepsTheLinkWarming) {
+  Up();
+  link_.OnSendFailed(IpAddress::Family::kIpv6, now_, actions_);
+  sent_.clear();
+  Advance(1500ms);
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming);
+  EXPECT_THAT(sent_, SizeIs(1)) << "tried again";
+  Advance(1s);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+}
+
+TEST_F(LinkMembershipTest, AJoinIsSeenAtOnceWithItsKernelTime) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  EXPECT_THAT(log_, ElementsAre(std::string("+") + kGroup));
+  ASSERT_NE(Find(kGroup), nullptr);
+  EXPECT_EQ(Find(kGroup)->mode(), FilterMode::kExclude);
+  EXPECT_EQ(Joins(kGroup), 1u);
+  EXPECT_EQ(Find(kGroup)->last_join(), wall());
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost));
+}
+
+TEST_F(LinkMembershipTest, OnlyNewMembersRaiseTheJoinCount) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  log_.clear();
+  Report(kHost, kToExclude, kGroup);
+  Report(kHost, kIsExclude, kGroup);
+  EXPECT_EQ(Joins(kGroup), 1u) << "robustness repeats reports, queries ask for them";
+  EXPECT_THAT(log_, IsEmpty()) << "nothing that is published has changed";
+  Report(kHost2, kToExclude, kGroup);
+  EXPECT_EQ(Joins(kGroup), 2u);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost, kHost2));
+  Report(kHost2, kToInclude, kGroup);
+  Report(kHost2, kToExclude, kGroup);
+  EXPECT_EQ(Joins(kGroup), 3u) << "left and joined again";
+}
+
+TEST_F(LinkMembershipTest, TheLastLeaveEndsAGroupAtOnceAndAsksAllTheSame) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  Report(kHost2, kToExclude, kGroup);
+  Report(kHost, kToInclude, kGroup);
+  EXPECT_NE(Find(kGroup), nullptr);
+  log_.clear();
+  sent_.clear();
+  Report(kHost2, kToInclude, kGroup);
+  EXPECT_EQ(Find(kGroup), nullptr);
+  EXPECT_THAT(log_, ElementsAre(std::string("-") + kGroup));
+  Advance(5s);
+  EXPECT_THAT(SentAbout(kGroup), SizeIs(1)) << "the first of two had been sent for the first leave";
+  EXPECT_EQ(link_.table().entry_count(), 0u);
+}
+
+TEST_F(LinkMembershipTest, AForgottenListenerComesBackByTheQueryAfterTheLastLeave) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  Report(kHost, kToInclude, kGroup);
+  ASSERT_THAT(SentAbout(kGroup), SizeIs(1));
+  EXPECT_FALSE(SentAbout(kGroup)[0].suppress);
+  Advance(500ms);
+  Report(kHost2, kIsExclude, kGroup);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost2));
+  EXPECT_EQ(Joins(kGroup), 2u) << "it goes on counting, so a slow reader sees a rise";
+  Advance(1s);
+  ASSERT_THAT(SentAbout(kGroup), SizeIs(2));
+  EXPECT_TRUE(SentAbout(kGroup)[1].suppress) << "an answer has come: other routers keep theirs";
+  Advance(10s);
+  EXPECT_NE(Find(kGroup), nullptr);
+}
+
+TEST_F(LinkMembershipTest, ALeaveWhileWarmingWaitsForAnswers) {
+  Up();
+  Report(kHost, kToExclude, kGroup);
+  Report(kHost, kToInclude, kGroup);
+  EXPECT_NE(Find(kGroup), nullptr) << "others may not have answered yet";
+  Advance(2s);
+  EXPECT_EQ(Find(kGroup), nullptr);
+}
+
+TEST_F(LinkMembershipTest, AListenerThatFallsSilentIsForgottenAfterTheInterval) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  Advance(100s);
+  Report(kHost2, kIsExclude, kGroup);
+  Advance(160s);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost2));
+  Advance(99s);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Advance(1s);
+  EXPECT_EQ(Find(kGroup), nullptr);
+  EXPECT_EQ(link_.table().group_count(), 0u);
+}
+
+TEST_F(LinkMembershipTest, SourceSpecificJoinAndLeave) {
+  UpAndSynced();
+  Report(kHost, kAllow, kSsm, {kSource});
+  EXPECT_EQ(Find(kSsm)->mode(), FilterMode::kInclude);
+  EXPECT_THAT(Sources(kSsm), ElementsAre(kSource));
+  Report(kHost2, kAllow, kSsm, {kSource2});
+  EXPECT_EQ(Joins(kSsm), 2u);
+  sent_.clear();
+  Report(kHost, kBlock, kSsm, {kSource});
+  ASSERT_THAT(SentAbout(kSsm), SizeIs(1));
+  EXPECT_THAT(SentAbout(kSsm)[0].sources, ElementsAre(Address(kSource)));
+  Advance(2s);
+  EXPECT_THAT(SentAbout(kSsm), SizeIs(2));
+  EXPECT_THAT(Sources(kSsm), ElementsAre(kSource2));
+  Report(kHost2, kBlock, kSsm, {kSource2});
+  EXPECT_EQ(Find(kSsm), nullptr) << "nobody is left";
+}
+
+TEST_F(LinkMembershipTest, AnyAndOlderReportsAreIgnoredInTheSsmRange) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kSsm);
+  Report(kHost, kIsExclude, kSsm);
+  Older(Version::kMldV1, kHost, kIsExclude, kSsm);
+  Older(Version::kIgmpV2, kHost4, kIsExclude, "232.1.2.3");
+  EXPECT_EQ(link_.table().group_count(), 0u);
+  EXPECT_EQ(link_.table().stats().ignored[static_cast<size_t>(IgnoreReason::kSsmRange)], 4u);
+}
+
+TEST_F(LinkMembershipTest, LinkLocalGroupsAreNotStreams) {
+  UpAndSynced();
+  for (const char* group : {"ff02::1:ff00:1", "ff01::1:2:3", "224.0.0.251"}) {
+    Report(Address(group).is_v4() ? kHost4 : kHost, kToExclude, group);
+  }
+  EXPECT_EQ(link_.table().group_count(), 0u);
+  EXPECT_THAT(log_, IsEmpty());
+}
+
+TEST_F(LinkMembershipTest, OlderHostsAreAskedBeforeTheirGroupEnds) {
+  UpAndSynced();
+  Older(Version::kMldV1, kHost, kIsExclude, kGroup);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost));
+  Older(Version::kMldV1, kHost, kToInclude, kGroup);
+  EXPECT_THAT(SentAbout(kGroup), SizeIs(1));
+  Advance(500ms);
+  // Another host, silent until now because it had heard the first one's report.
+  Older(Version::kMldV1, kHost2, kIsExclude, kGroup);
+  Advance(60s);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre(kHost2));
+  Older(Version::kMldV1, kHost2, kToInclude, kGroup);
+  Advance(1999ms);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Advance(1ms);
+  EXPECT_EQ(Find(kGroup), nullptr);
+}
+
+TEST_F(LinkMembershipTest, WithOlderHostsPresentANewHostsLeaveEndsNothing) {
+  UpAndSynced();
+  Older(Version::kIgmpV2, kHost4, kIsExclude, kGroup4);
+  Report("192.0.2.11", kToExclude, kGroup4);
+  Report("192.0.2.11", kToInclude, kGroup4);
+  EXPECT_NE(Find(kGroup4), nullptr);
+  Older(Version::kIgmpV2, kHost4, kIsExclude, kGroup4);  // its answer
+  Advance(30s);
+  EXPECT_THAT(Hosts(kGroup4), ElementsAre(kHost4));
+}
+
+TEST_F(LinkMembershipTest, AnIgmpV1HostCannotLeave) {
+  UpAndSynced();
+  Older(Version::kIgmpV1, kHost4, kIsExclude, kGroup4);
+  Older(Version::kIgmpV2, kHost4, kToInclude, kGroup4);
+  EXPECT_THAT(SentAbout(kGroup4), IsEmpty());
+  Advance(259s);
+  EXPECT_NE(Find(kGroup4), nullptr);
+  Advance(2s);
+  EXPECT_EQ(Find(kGroup4), nullptr);
+}
+
+TEST_F(LinkMembershipTest, BothFamiliesLiveSideBySide) {
+  UpAndSynced();
+  Report(kHost4, kToExclude, kGroup4);
+  Report(kHost, kToExclude, kGroup);
+  EXPECT_EQ(link_.table().group_count(), 2u);
+  Report(kHost4, kToInclude, kGroup4);
+  EXPECT_EQ(Find(kGroup4), nullptr);
+  EXPECT_NE(Find(kGroup), nullptr);
+}
+
+Query General(Version version, std::chrono::milliseconds response = 10s) {
+  Query query;
+  query.version = version;
+  if (version != Version::kMldV1 && version != Version::kMldV2) query.group = Address("0.0.0.0");
+  query.max_response = response;
+  query.robustness = IsOlder(version) ? uint8_t{0} : uint8_t{3};
+  query.query_interval = std::chrono::seconds(IsOlder(version) ? 0 : 60);
+  return query;
+}
+
+TEST_F(LinkMembershipTest, TheLowestAddressIsQuerier) {
+  UpAndSynced();
+  const Querier& querier = link_.querier(IpAddress::Family::kIpv6);
+  EXPECT_TRUE(querier.is_querier());
+  Packet(QueryPacket("fe80::9", General(Version::kMldV2)));
+  EXPECT_TRUE(querier.is_querier()) << "a higher address loses";
+  log_.clear();
+  Packet(QueryPacket("fe80::2", General(Version::kMldV2)));
+  EXPECT_FALSE(querier.is_querier());
+  EXPECT_EQ(querier.querier(), Address("fe80::2"));
+  EXPECT_THAT(log_, ElementsAre("link"));
+  EXPECT_EQ(querier.timing().membership_interval, 3 * 60s + 10s) << "its values are adopted";
+  sent_.clear();
+  Advance(184s);
+  EXPECT_THAT(SentAbout("::"), IsEmpty());
+  // Other querier present: 3 * 60 s + 5 s.
+  Advance(1s);
+  EXPECT_TRUE(querier.is_querier());
+  EXPECT_THAT(SentAbout("::"), SizeIs(1));
+  EXPECT_EQ(querier.timing().membership_interval, 260s);
+}
+
+TEST_F(LinkMembershipTest, ASwitchThatQueriesFromNowhereDoesNotWin) {
+  UpAndSynced();
+  Packet(QueryPacket("0.0.0.0", General(Version::kIgmpV2)));
+  EXPECT_TRUE(link_.querier(IpAddress::Family::kIpv4).is_querier());
+  EXPECT_EQ(link_.stats().queries_heard[static_cast<size_t>(Version::kIgmpV2)], 1u);
+}
+
+TEST_F(LinkMembershipTest, OurOwnQueriesSeenOnTheLinkAreNothing) {
+  UpAndSynced();
+  Packet(QueryPacket(kOwn, General(Version::kMldV2)));
+  EXPECT_EQ(link_.stats().queries_heard[static_cast<size_t>(Version::kMldV2)], 0u);
+  EXPECT_TRUE(link_.querier(IpAddress::Family::kIpv6).is_querier());
+}
+
+TEST_F(LinkMembershipTest, ALoserOfTheElectionFinishesTheQueriesThatItBegan) {
+  UpAndSynced();
+  Older(Version::kMldV1, kHost, kIsExclude, kGroup);
+  Older(Version::kMldV1, kHost, kToInclude, kGroup);
+  ASSERT_THAT(SentAbout(kGroup), SizeIs(1));
+  Packet(QueryPacket("fe80::2", General(Version::kMldV2)));
+  Advance(3s);
+  EXPECT_THAT(SentAbout(kGroup), SizeIs(2));
+  EXPECT_EQ(Find(kGroup), nullptr);
+}
+
+TEST_F(LinkMembershipTest, ANonQuerierFollowsTheQueriersSpecificQueries) {
+  UpAndSynced();
+  Packet(QueryPacket("fe80::2", General(Version::kMldV2)));
+  Older(Version::kMldV1, kHost, kIsExclude, kGroup);
+  Older(Version::kMldV1, kHost, kToInclude, kGroup);
+  EXPECT_THAT(SentAbout(kGroup), IsEmpty()) << "that is the querier's business";
+  Advance(10s);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Query specific = General(Version::kMldV2, 1s);
+  specific.group = Address(kGroup);
+  specific.suppress = true;
+  Packet(QueryPacket("fe80::2", specific));
+  Advance(10s);
+  EXPECT_NE(Find(kGroup), nullptr) << "the S flag says to leave timers alone";
+  specific.suppress = false;
+  Packet(QueryPacket("fe80::2", specific));
+  Advance(2999ms);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Advance(1ms);
+  EXPECT_EQ(Find(kGroup), nullptr) << "1 s, three times (its robustness), without an answer";
+}
+
+TEST_F(LinkMembershipTest, AStartingLinkAsksEvenUnderAForeignQuerier) {
+  link_.OnInterface({.up = true, .link_local = Address(kOwn)}, now_, actions_);
+  Drain();
+  Packet(QueryPacket("fe80::2", General(Version::kMldV2)));
+  EXPECT_THAT(SentAbout("::"), SizeIs(1));
+  Advance(1250ms);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+  Advance(60s);
+  EXPECT_THAT(SentAbout("::"), SizeIs(1));
+}
+
+TEST_F(LinkMembershipTest, ALinkThatGoesDownForgetsAndSaysSoFirst) {
+  UpAndSynced();
+  Report(kHost, kToExclude, kGroup);
+  log_.clear();
+  link_.OnInterface({}, now_, actions_);
+  Drain();
+  EXPECT_EQ(link_.sync(), LinkSync::kDown);
+  EXPECT_THAT(log_, ElementsAre("link", std::string("-") + kGroup));
+  Report(kHost, kToExclude, kGroup);
+  EXPECT_EQ(link_.table().group_count(), 0u) << "what a link that is down says is not heard";
+  EXPECT_EQ(link_.NextDeadline(), kNever);
+  Up();
+  EXPECT_EQ(link_.sync(), LinkSync::kWarming);
+}
+
+TEST_F(LinkMembershipTest, DropsAreCountedByReason) {
+  UpAndSynced();
+  const membership::Report report{Version::kMldV2, {{kToExclude, Address(kGroup), {}}}};
+  Packet(ReportPacket(kHost, report, {.hop_limit = 64}));
+  Packet(ReportPacket(kHost, report, {.bad_checksum = true}));
+  Packet({});
+  EXPECT_EQ(link_.stats().dropped[static_cast<size_t>(DropReason::kHopLimit)], 1u);
+  EXPECT_EQ(link_.stats().dropped[static_cast<size_t>(DropReason::kChecksum)], 1u);
+  EXPECT_EQ(link_.stats().dropped[static_cast<size_t>(DropReason::kTruncated)], 1u);
+  EXPECT_EQ(link_.table().group_count(), 0u);
+}
+
+TEST_F(LinkMembershipTest, LongSourceListsAreSplitOverSeveralQueries) {
+  UpAndSynced();
+  std::vector<std::string> sources;
+  for (int i = 1; i <= 200; ++i)
+    sources.push_back(Address("2001:db8::" + std::to_string(i)).ToString());
+  Report(kHost, kAllow, kSsm, {sources.begin(), sources.begin() + 100});
+  Report(kHost, kAllow, kSsm, {sources.begin() + 100, sources.end()});
+  Report(kHost2, kAllow, kSsm, {kSource2});
+  sent_.clear();
+  // (1500 - 48 - 28) / 16 = 89 sources fit.
+  Report(kHost, kToInclude, kSsm, {kSource2});
+  std::vector<size_t> sizes;
+  for (const Query& query : SentAbout(kSsm)) sizes.push_back(query.sources.size());
+  EXPECT_THAT(sizes, ElementsAre(89, 89, 21));
+}
+
+class LimitedLinkTest : public LinkMembershipTest {
+ protected:
+  LimitedLinkTest()
+      : LinkMembershipTest({.table = {.groups_max = 2,
+                                      .members_per_group_max = 2,
+                                      .sources_per_group_max = 3,
+                                      .entries_max = 12}}) {}
+  uint64_t Ignored(IgnoreReason reason) {
+    return link_.table().stats().ignored[static_cast<size_t>(reason)];
+  }
+};
+
+TEST_F(LimitedLinkTest, ANewGroupIsRefusedAndOldOnesLiveOn) {
+  UpAndSynced();
+  Report(kHost, kToExclude, "ff3e:40::1");
+  Report(kHost, kToExclude, "ff3e:40::2");
+  Report(kHost, kToExclude, "ff3e:40::3");
+  EXPECT_EQ(link_.table().group_count(), 2u);
+  EXPECT_EQ(Find("ff3e:40::3"), nullptr);
+  EXPECT_EQ(Ignored(IgnoreReason::kGroupLimit), 1u);
+  Report(kHost, kToInclude, "ff3e:40::1");
+  Advance(3s);
+  Report(kHost, kToExclude, "ff3e:40::3");
+  EXPECT_NE(Find("ff3e:40::3"), nullptr) << "there is room again";
+}
+
+TEST_F(LimitedLinkTest, AGroupWithUncountedMembersIsNotEndedByTracking) {
+  UpAndSynced();
+  Report("fe80::a", kToExclude, kGroup);
+  Report("fe80::b", kToExclude, kGroup);
+  Report("fe80::c", kToExclude, kGroup);
+  EXPECT_THAT(Hosts(kGroup), SizeIs(2));
+  EXPECT_EQ(Joins(kGroup), 3u) << "refused a place, but heard";
+  EXPECT_EQ(Ignored(IgnoreReason::kMemberLimit), 1u);
+  Report("fe80::a", kToInclude, kGroup);
+  Report("fe80::b", kToInclude, kGroup);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Report("fe80::c", kIsExclude, kGroup);  // its answer to the query
+  Advance(10s);
+  EXPECT_THAT(Hosts(kGroup), ElementsAre("fe80::c"));
+}
+
+TEST_F(LimitedLinkTest, SourcesBeyondTheLimitAreRefused) {
+  UpAndSynced();
+  Report(kHost, kAllow, kSsm, {"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4"});
+  EXPECT_THAT(Sources(kSsm), SizeIs(3));
+  EXPECT_EQ(Ignored(IgnoreReason::kSourceLimit), 1u);
+}
+
+TEST_F(LimitedLinkTest, TheTableAsAWholeIsBounded) {
+  UpAndSynced();
+  for (int i = 1; i < 100; ++i) {
+    Report("fe80::a", kAllow, kSsm, {"2001:db8::" + std::to_string(i)});
+    Report("fe80::b", kAllow, "ff3e::8000:2", {"2001:db8::" + std::to_string(i)});
+  }
+  EXPECT_LE(link_.table().entry_count(), 12u + 6u)
+      << "one record may pass the limit by its sources";
+}
+
+}  // namespace
+}  // namespace headwater::membership
