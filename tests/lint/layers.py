@@ -20,7 +20,7 @@ FUNCTION_LINES_MAX = 70
 _FORBIDDEN_INCLUDE = re.compile(
     r"^(grpc|prometheus|curl/|libav|libsw|httplib|sqlite3|systemd/|libmnl/|ares"
     r"|sys/(socket|epoll|eventfd|timerfd|signalfd|stat|file|un|ioctl|prctl|syscall)\.h"
-    r"|net/|netinet/|arpa/|linux/|unistd\.h|fcntl\.h|poll\.h|signal\.h|netdb\.h"
+    r"|net/|netinet/|arpa/|linux/(?!filter\.h)|unistd\.h|fcntl\.h|poll\.h|signal\.h|netdb\.h"
     r"|thread|mutex|future|condition_variable|fstream|filesystem|iostream)"
 )
 _FORBIDDEN_GENERATED = re.compile(r"\.grpc\.pb\.h$")
