@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "headwater/announce/v1/announce.grpc.pb.h"
+#include "services/common/base/check.h"
 #include "services/common/rpc/grpc_server.h"
 #include "services/common/rpc/proto_convert.h"
 #include "services/common/rpc/rpc_client.h"
@@ -58,8 +59,8 @@ class FakeAnnouncer : public AnnounceService::CallbackService {
 class RpcTest : public ::testing::Test {
  protected:
   RpcTest() {
-    char folder[] = "/tmp/hwrpcXXXXXX";
-    folder_ = mkdtemp(folder);
+    folder_ = std::filesystem::temp_directory_path() / "hwrpcXXXXXX";
+    HW_CHECK(mkdtemp(folder_.data()) != nullptr);
     socket_ = folder_ + "/s.sock";
   }
   ~RpcTest() override { std::filesystem::remove_all(folder_); }

@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 
 TEST(CommonOptionsTest, ReadsLegsInBothForms) {
   ConfigTable file = ConfigTable::Parse(
-                         "run_dir = \"/tmp/r\"\n[legs]\nlan = \"eth0\"\n"
+                         "run_dir = \"/var/r\"\n[legs]\nlan = \"eth0\"\n"
                          "vlan20 = { interface = \"eth0.20\", service_address_ipv6 = "
                          "\"2001:db8::1\" }\n[rtp-packager]\nx = 1\n",
                          "t.toml")
@@ -22,7 +22,7 @@ TEST(CommonOptionsTest, ReadsLegsInBothForms) {
   EXPECT_EQ(options.legs[0].link, "lan");
   EXPECT_EQ(options.legs[0].interface, "eth0");
   EXPECT_EQ(options.legs[1].service_ipv6, IpAddress::Parse("2001:db8::1"));
-  EXPECT_EQ(options.SocketPath("rtp-packager"), "/tmp/r/rtp-packager.sock");
+  EXPECT_EQ(options.SocketPath("rtp-packager"), "/var/r/rtp-packager.sock");
 }
 
 TEST(CommonOptionsTest, NamesWhatIsWrong) {
