@@ -1,0 +1,205 @@
+#include "services/headwaterctl/client_shell.h"
+
+#include <fmt/format.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/grpcpp.h>
+
+#include "headwater/directory/v1/directory.grpc.pb.h"
+#include "headwater/membership/v1/membership.grpc.pb.h"
+#include "headwater/session/v1/session.grpc.pb.h"
+#include "services/common/base/absl_text.h"
+#include "services/common/base/status_macros.h"
+#include "services/common/rpc/rpc_client.h"
+
+namespace headwater {
+namespace {
+
+constexpr std::chrono::seconds kDeadline{5};
+
+absl::Status Named(const std::string& target, const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return {static_cast<absl::StatusCode>(status.error_code()),
+          ToAbsl(fmt::format("{}: {}", target, status.error_message()))};
+}
+
+// One unary call; `method` is the stub's.
+template <typename Service, typename Request, typename Response>
+absl::StatusOr<Response> Ask(const std::string& target, const Request& request,
+                             grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*)) {
+  auto stub = Service::NewStub(OpenChannel(target));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  Response response;
+  RETURN_IF_ERROR(Named(target, (stub.get()->*method)(&context, request, &response)));
+  return response;
+}
+
+using DirectoryStub = directory::v1::DirectoryService;
+using SessionStub = session::v1::SessionService;
+
+absl::Status ReadGroups(const std::string& target,
+                        std::vector<membership::v1::GroupMembership>& out) {
+  auto stub = membership::v1::MembershipService::NewStub(OpenChannel(target));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  auto reader = stub->WatchMembership(&context, membership::v1::WatchMembershipRequest());
+  membership::v1::WatchMembershipResponse response;
+  while (reader->Read(&response)) {
+    if (response.has_group()) out.push_back(response.group());
+    if (response.has_synced()) {
+      context.TryCancel();
+      static_cast<void>(reader->Finish());
+      return absl::OkStatus();
+    }
+  }
+  grpc::Status status = reader->Finish();
+  if (status.ok()) status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the list ended early");
+  return Named(target, status);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<session::v1::Session>> HeadendClient::ListSessions() {
+  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListSessionsRequest(),
+                                                    &SessionStub::Stub::ListSessions)));
+  return std::vector<session::v1::Session>(response.sessions().begin(), response.sessions().end());
+}
+
+absl::Status HeadendClient::WatchSessions(
+    absl::FunctionRef<bool(const session::v1::WatchSessionsResponse&)> on_event) {
+  auto stub = SessionStub::NewStub(OpenChannel(manager_));
+  grpc::ClientContext context;
+  auto reader = stub->WatchSessions(&context, session::v1::WatchSessionsRequest());
+  session::v1::WatchSessionsResponse response;
+  while (reader->Read(&response)) {
+    if (on_event(response)) continue;
+    context.TryCancel();
+    static_cast<void>(reader->Finish());
+    return absl::OkStatus();
+  }
+  return Named(manager_, reader->Finish());
+}
+
+absl::StatusOr<session::v1::ExplainSessionResponse> HeadendClient::Explain(
+    const types::v1::Channel& channel) {
+  session::v1::ExplainSessionRequest request;
+  *request.mutable_channel() = channel;
+  return Ask<SessionStub>(manager_, request, &SessionStub::Stub::ExplainSession);
+}
+
+absl::StatusOr<std::vector<session::v1::Endpoint>> HeadendClient::ListEndpoints() {
+  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListEndpointsRequest(),
+                                                    &SessionStub::Stub::ListEndpoints)));
+  return std::vector<session::v1::Endpoint>(response.endpoints().begin(),
+                                            response.endpoints().end());
+}
+
+absl::StatusOr<std::vector<session::v1::Sender>> HeadendClient::ListSenders() {
+  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListSendersRequest(),
+                                                    &SessionStub::Stub::ListSenders)));
+  return std::vector<session::v1::Sender>(response.senders().begin(), response.senders().end());
+}
+
+absl::StatusOr<std::vector<membership::v1::GroupMembership>> HeadendClient::ListGroups() {
+  ASSIGN_OR_RETURN(auto endpoints, ListEndpoints());
+  std::vector<membership::v1::GroupMembership> groups;
+  for (const session::v1::Endpoint& endpoint : endpoints) {
+    if (endpoint.service() == "membership-watcher")
+      RETURN_IF_ERROR(ReadGroups(endpoint.target(), groups));
+  }
+  return groups;
+}
+
+absl::StatusOr<directory::v1::Plan> HeadendClient::Plan() {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  auto stub = DirectoryStub::NewStub(OpenChannel(target));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  auto reader = stub->WatchPlan(&context, directory::v1::WatchPlanRequest());
+  directory::v1::WatchPlanResponse response;
+  const bool read = reader->Read(&response);
+  if (read) context.TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (!read)
+    return Named(target,
+                 status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "no plan") : status);
+  return response.plan();
+}
+
+absl::StatusOr<types::v1::Station> HeadendClient::Resolve(uint32_t number) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  directory::v1::ResolveRequest request;
+  request.set_number(number);
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Resolve)));
+  return response.station();
+}
+
+absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::ListStations(
+    const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  std::vector<types::v1::Station> stations;
+  directory::v1::ListStationsRequest request;
+  request.set_directory(directory);
+  request.set_page_size(1000);
+  do {
+    ASSIGN_OR_RETURN(auto response,
+                     (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::ListStations)));
+    stations.insert(stations.end(), response.stations().begin(), response.stations().end());
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  return stations;
+}
+
+absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::Search(const std::string& query) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  directory::v1::SearchRequest request;
+  request.set_query(query);
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Search)));
+  return std::vector<types::v1::Station>(response.stations().begin(), response.stations().end());
+}
+
+absl::StatusOr<std::string> HeadendClient::Export(const directory::v1::ExportRequest& request) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Export)));
+  return response.text();
+}
+
+// grpc.health.v1 is spoken in bytes: its generated code would bring a second copy of descriptors
+// that the server library has. The request for the whole server is empty; the answer is field 1, 1
+// = SERVING.
+absl::Status HeadendClient::CheckHealth(const std::string& target) {
+  grpc::GenericStub stub(OpenChannel(target));
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  grpc::CompletionQueue queue;
+  const grpc::ByteBuffer request(nullptr, 0);
+  auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, nullptr);
+  void* tag = nullptr;
+  bool ok = false;
+  queue.Next(&tag, &ok);
+  RETURN_IF_ERROR(Named(target, status));
+  grpc::Slice bytes;
+  if (!response.DumpToSingleSlice(&bytes).ok() || bytes.size() != 2 || bytes.begin()[0] != 0x08) {
+    return absl::InternalError(ToAbsl(target + ": not a health answer"));
+  }
+  if (bytes.begin()[1] != 1) return absl::FailedPreconditionError(ToAbsl(target + ": not serving"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> HeadendClient::TargetOf(const std::string& service) {
+  ASSIGN_OR_RETURN(auto endpoints, ListEndpoints());
+  for (const session::v1::Endpoint& endpoint : endpoints) {
+    if (endpoint.service() == service) return endpoint.target();
+  }
+  return absl::NotFoundError(ToAbsl(fmt::format("{} knows no {}", manager_, service)));
+}
+
+}  // namespace headwater

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <absl/status/status.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/headwaterctl/client_shell.h"
+
+namespace headwater {
+
+// What the command line asked for.
+struct Invocation {
+  bool json = false;
+  // Positional argument: a group, words to search, a shell.
+  std::string argument;
+  std::string link;
+  std::string directory;
+  std::string format = "m3u";
+  std::string player = "vlc";
+  std::string family = "ipv6";
+  std::string number;
+  std::string service_address;
+  std::vector<std::string> words;
+};
+
+// Each prints its answer on standard output and returns what went wrong.
+absl::Status SessionList(HeadendClient& client, const Invocation& invocation);
+absl::Status SessionWatch(HeadendClient& client, const Invocation& invocation);
+absl::Status SessionExplain(HeadendClient& client, const Invocation& invocation);
+absl::Status GroupList(HeadendClient& client, const Invocation& invocation);
+absl::Status GroupResolve(HeadendClient& client, const Invocation& invocation);
+absl::Status StationList(HeadendClient& client, const Invocation& invocation);
+absl::Status StationSearch(HeadendClient& client, const Invocation& invocation);
+absl::Status StationExport(HeadendClient& client, const Invocation& invocation);
+absl::Status SenderList(HeadendClient& client, const Invocation& invocation);
+absl::Status EndpointList(HeadendClient& client, const Invocation& invocation);
+// UNAVAILABLE when a service does not answer or is not serving, after all have been shown.
+absl::Status Health(HeadendClient& client, const Invocation& invocation);
+absl::Status PrintCompletionScript(HeadendClient& client, const Invocation& invocation);
+absl::Status PrintCompletions(HeadendClient& client, const Invocation& invocation);
+
+}  // namespace headwater
