@@ -31,7 +31,7 @@ struct ConfigTable::Node {
 
 namespace {
 
-std::string Place(const std::string& file, const Toml& value) {
+std::string PlaceOf(const std::string& file, const Toml& value) {
   const toml::source_location at = value.location();
   if (at.line() == 0) return file;
   return fmt::format("{}:{}:{}", file, at.line(), at.column());
@@ -113,7 +113,7 @@ bool ConfigTable::IsString(std::string_view key) const {
 void ConfigTable::Fault(std::string_view key, std::string_view text) {
   const Toml* value = Find(node_->value, key);
   file_->faults.push_back(
-      fmt::format("{}: {}: {}", Place(file_->name, value ? *value : node_->value), key, text));
+      fmt::format("{}: {}: {}", PlaceOf(file_->name, value ? *value : node_->value), key, text));
 }
 
 bool ConfigTable::Read(std::string_view key, bool& out) {
@@ -282,6 +282,8 @@ absl::Status ConfigTable::status() const {
   if (file_->faults.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(ToAbsl(fmt::format("{}", fmt::join(file_->faults, "\n"))));
 }
+
+std::string ConfigTable::Place() const { return PlaceOf(file_->name, node_->value); }
 
 const std::string& ConfigTable::directory() const { return file_->directory; }
 

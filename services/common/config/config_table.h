@@ -75,6 +75,8 @@ class ConfigTable {
 
   // All faults of the file so far, a line each; OK when there are none. INVALID_ARGUMENT.
   absl::Status status() const;
+  // Where this table stands: "headwater.toml:12:1".
+  std::string Place() const;
   // Folder of the file, for paths in it that are relative to it; empty for Parse.
   const std::string& directory() const;
 

@@ -261,7 +261,7 @@ std::optional<uint32_t> NumberPlan::NumberOf(const IpAddress& group) const {
   return std::nullopt;
 }
 
-const NumberPrefix* NumberPlan::LongestPrefix(uint32_t number) const {
+const NumberPrefix* NumberPlan::PrefixOf(uint32_t number) const {
   for (const int length : lengths_) {
     const auto row = prefix_by_number_.find(std::pair(length, number & ~HostBits32(length)));
     if (row != prefix_by_number_.end()) return &config_.prefixes[row->second];
@@ -272,7 +272,7 @@ const NumberPrefix* NumberPlan::LongestPrefix(uint32_t number) const {
 std::optional<NumberPlan::Match> NumberPlan::FindGroup(const IpAddress& group) const {
   const std::optional<uint32_t> number = NumberOf(group);
   if (!number) return std::nullopt;
-  const NumberPrefix* row = LongestPrefix(*number);
+  const NumberPrefix* row = PrefixOf(*number);
   if (row == nullptr) return std::nullopt;
   return Match{*number, row->directory};
 }
@@ -287,7 +287,7 @@ std::optional<NumberPlan::Match> NumberPlan::Find(const Channel& channel,
 }
 
 const PlanDirectory* NumberPlan::DirectoryOf(uint32_t number) const {
-  const NumberPrefix* row = LongestPrefix(number);
+  const NumberPrefix* row = PrefixOf(number);
   return row == nullptr ? nullptr : FindDirectory(row->directory);
 }
 
@@ -343,7 +343,7 @@ std::optional<IpAddress> NumberPlan::GroupV4(uint32_t number) const {
 std::vector<std::string> NumberPlan::Shadowed(std::span<const AssignedNumber> assigned) const {
   std::vector<std::string> lines;
   for (const AssignedNumber& station : assigned) {
-    const NumberPrefix* row = LongestPrefix(station.number);
+    const NumberPrefix* row = PrefixOf(station.number);
     if (row != nullptr && row->directory == station.directory) continue;
     if (lines.size() == kWarningsMax) break;
     lines.push_back(row == nullptr

@@ -140,6 +140,9 @@ class NumberPlan {
   std::optional<Match> Find(const Channel& channel, const IsOurs& is_ours) const;
   // The same for a group alone, whatever the source.
   std::optional<Match> FindGroup(const IpAddress& group) const;
+  // The row of a number, by longest prefix; null when none has it. Valid as long as the plan.
+  // The row of a number, by longest prefix; null when none has it. Valid as long as the plan.
+  const NumberPrefix* PrefixOf(uint32_t number) const;
   // The directory of a number, by longest prefix; null when none has it. Valid as long as the plan.
   const PlanDirectory* DirectoryOf(uint32_t number) const;
   // Null when unknown. Valid as long as the plan.
@@ -165,7 +168,6 @@ class NumberPlan {
  private:
   std::optional<uint32_t> NumberOf(const IpAddress& group) const;
   std::optional<uint32_t> NumberOfV6(const IpAddress& group) const;
-  const NumberPrefix* LongestPrefix(uint32_t number) const;
   const GroupBinding* BindingOf(uint32_t number, IpAddress::Family family) const;
   absl::Status IndexDirectories();
   absl::Status IndexPrefixes();

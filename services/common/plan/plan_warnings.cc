@@ -45,13 +45,13 @@ void NumberPlan::FindWarnings() {
   for (const GroupBinding& binding : config_.bindings) {
     const std::string name =
         fmt::format("binding {} = {:#010x}", binding.group.ToString(), binding.number);
-    if (LongestPrefix(binding.number) == nullptr)
+    if (PrefixOf(binding.number) == nullptr)
       Warn(name + ": the number is in no prefix of the plan");
     if (binding.group.is_v6()) {
       // The low 32 bits reach the Ethernet address (RFC 2464 section 7), and in every other group
       // of ours they are the number.
       const uint32_t low = binding.group.low32();
-      if (low != binding.number && LongestPrefix(low) != nullptr) {
+      if (low != binding.number && PrefixOf(low) != nullptr) {
         Warn(fmt::format("{} shares its Ethernet address with the group of number {:#010x}", name,
                          low));
       }

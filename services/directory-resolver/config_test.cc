@@ -1,0 +1,117 @@
+#include "services/directory-resolver/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace headwater::directory_resolver {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+struct Loaded {
+  Options options;
+  absl::Status status;
+};
+
+Loaded Read(const std::string& text) {
+  absl::StatusOr<ConfigTable> file = ConfigTable::Parse(text, "hw.toml");
+  EXPECT_TRUE(file.ok()) << file.status();
+  ConfigTable table = file->Table("directory-resolver");
+  Loaded loaded{ReadOptions(table, "/var/lib/headwater"), absl::OkStatus()};
+  table.RejectUnknown();
+  loaded.status = file->status();
+  return loaded;
+}
+
+TEST(DirectoryConfigTest, ReadsEveryKey) {
+  const Loaded loaded = Read(R"(
+[directory-resolver]
+ipv6_prefixes = ["2001:db8:d0be:f00d::/64"]
+ipv6_scopes = ["site", "global"]
+ipv6_ssm = true
+test_tone = false
+reload_delay = "50ms"
+ipv4_windows = [{ groups = "239.192.0.0/16", number = 0x80000000 }]
+[[directory-resolver.bindings]]
+group = "239.255.0.1"
+number = "0x80010000"
+[[directory-resolver.directory]]
+name = "radio"
+prefix = "0x80000000/4"
+lineup = "/etc/headwater/radio.toml"
+linger = "0s"
+silence_limit = "5s"
+start_timeout = "4s"
+local = true
+dscp = 34
+hop_limit = 9
+)");
+  ASSERT_TRUE(loaded.status.ok()) << loaded.status;
+  const Options& options = loaded.options;
+  EXPECT_EQ(options.ipv6_prefixes.at(0).ToString(), "2001:db8:d0be:f00d::/64");
+  EXPECT_EQ(options.ipv6_scopes, (std::vector<uint8_t>{5, 14}));
+  EXPECT_TRUE(options.ipv6_ssm);
+  EXPECT_FALSE(options.test_tone);
+  EXPECT_EQ(options.reload_delay, 50ms);
+  EXPECT_EQ(options.ipv4_windows.at(0).number, 0x80000000u);
+  EXPECT_EQ(options.bindings.at(0).number, 0x80010000u);
+  const DirectoryOptions& radio = options.directories.at(0);
+  EXPECT_EQ(radio.plan, (PlanDirectory{.name = "radio",
+                                       .linger = 0s,
+                                       .silence_limit = 5s,
+                                       .start_timeout = 4s,
+                                       .local = true,
+                                       .dscp = 34,
+                                       .hop_limit = 9}));
+  EXPECT_EQ(radio.prefix, (NumberPrefix{0x80000000, 4, "radio"}));
+  EXPECT_EQ(radio.lineup, "/etc/headwater/radio.toml");
+  EXPECT_EQ(options.database, "/var/lib/headwater/directory-resolver.sqlite");
+}
+
+TEST(DirectoryConfigTest, HasTheTestToneWithoutAnyKey) {
+  const Loaded loaded = Read("");
+  ASSERT_TRUE(loaded.status.ok());
+  const NumberPlan plan = *NumberPlan::Build(loaded.options.ToPlan());
+  EXPECT_EQ(plan.DirectoryOf(kTestToneNumber)->name, "test");
+}
+
+TEST(DirectoryConfigTest, TellsFaultsWithLineAndWhatIsAllowed) {
+  EXPECT_THAT(std::string(Read(R"([directory-resolver]
+ipv6_prefixes = ["nonsense"]
+ipv6_scopes = ["galaxy"]
+[[directory-resolver.directory]]
+name = "Radio 1"
+prefix = "0x80000000"
+lineup = "radio.pls"
+linger = "3"
+dscp = 64
+)")
+                              .status.message()),
+              AllOf(HasSubstr("hw.toml:2:"), HasSubstr("address block such as"),
+                    HasSubstr("hw.toml:3:"), HasSubstr("site, organisation or global"),
+                    HasSubstr("hw.toml:5:"), HasSubstr("a-z, 0-9"), HasSubstr("hw.toml:6:"),
+                    HasSubstr("0x80000000/4"), HasSubstr("hw.toml:7:"), HasSubstr(".m3u8"),
+                    HasSubstr("hw.toml:8:"), HasSubstr("hw.toml:9:"), HasSubstr("from 0 to 63")));
+}
+
+TEST(DirectoryConfigTest, TellsFaultsOfThePlanAsAWhole) {
+  EXPECT_THAT(
+      std::string(
+          Read("[[directory-resolver.directory]]\nname = \"test\"\nprefix = \"0x80000000/4\"\n")
+              .status.message()),
+      HasSubstr("directory test is there twice"));
+  EXPECT_THAT(
+      std::string(
+          Read("[[directory-resolver.directory]]\nname = \"a\"\nprefix = \"0x80000001/4\"\n")
+              .status.message()),
+      HasSubstr("bits after the length are not 0"));
+}
+
+TEST(DirectoryConfigTest, RejectsUnknownKeys) {
+  EXPECT_THAT(std::string(Read("[directory-resolver]\ntesttone = true\n").status.message()),
+              HasSubstr("testtone"));
+}
+
+}  // namespace
+}  // namespace headwater::directory_resolver

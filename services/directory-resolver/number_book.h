@@ -1,0 +1,66 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/common/plan/number_plan.h"
+
+namespace headwater::directory_resolver {
+
+// A number and whose it is, for ever.
+struct NumberRecord {
+  uint32_t number = 0;
+  std::string directory;
+  // LineupStation::identity.
+  std::string identity;
+
+  bool operator==(const NumberRecord&) const = default;
+};
+
+// Which station holds which number. A number that was given once is never given to another station,
+// also after the first has gone: a listener's preset must not turn into a stranger. A value: a load
+// works on a copy, and keeps it only when all of it was right.
+class NumberBook {
+ public:
+  NumberBook() = default;
+  // Records as stored, oldest first.
+  explicit NumberBook(const std::vector<NumberRecord>& records);
+
+  // A number given by hand. FAILED_PRECONDITION when it was assigned to another station; what was
+  // given by hand before may be given an id later. Call for every such station before the first
+  // Assign.
+  absl::Status Claim(uint32_t number, const std::string& directory, const std::string& identity);
+  // The number that the station has, or the lowest free one of the directory's prefix (where longer
+  // prefixes leave it to the directory). RESOURCE_EXHAUSTED names the prefix when there is none
+  // left.
+  absl::StatusOr<uint32_t> Assign(const std::string& directory, const std::string& identity,
+                                  const NumberPrefix& prefix, const NumberPlan& plan);
+
+  // Records made or changed since construction or Saved(), in order.
+  const std::vector<NumberRecord>& unsaved() const { return unsaved_; }
+  void Saved() { unsaved_.clear(); }
+  size_t size() const { return by_number_.size(); }
+  // For NumberPlan::Shadowed.
+  std::vector<AssignedNumber> Assigned() const;
+
+ private:
+  struct Owner {
+    std::string directory;
+    std::string identity;
+  };
+  void Record(uint32_t number, const std::string& directory, const std::string& identity);
+
+  absl::flat_hash_map<uint32_t, Owner> by_number_;
+  // The newest number of an identity in a directory.
+  absl::flat_hash_map<std::pair<std::string, std::string>, uint32_t> by_identity_;
+  // Where to look for a free number next; what lies before has none.
+  absl::flat_hash_map<std::string, uint64_t> next_free_;
+  std::vector<NumberRecord> unsaved_;
+};
+
+}  // namespace headwater::directory_resolver

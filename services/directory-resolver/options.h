@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "services/common/plan/number_plan.h"
+#include "services/common/time/mono_time.h"
+
+namespace headwater::directory_resolver {
+
+// One [[directory-resolver.directory]] of the configuration.
+struct DirectoryOptions {
+  // Name, linger and the rest of how its sessions are run.
+  PlanDirectory plan;
+  // Its numbers.
+  NumberPrefix prefix;
+  // Path of its lineup file, absolute or as the process sees it; empty for a directory without
+  // stations yet.
+  std::string lineup;
+};
+
+// Configuration of the directory-resolver.
+struct Options {
+  std::vector<AddressBlock> ipv6_prefixes;
+  // Empty: 5, 8 and 14.
+  std::vector<uint8_t> ipv6_scopes;
+  bool ipv6_ssm = false;
+  std::vector<Ipv4Window> ipv4_windows;
+  std::vector<GroupBinding> bindings;
+  std::vector<DirectoryOptions> directories;
+  // The built-in test tone 0xd0bef00d.
+  bool test_tone = true;
+  // How long after a lineup file has changed it is read: an editor may write in steps.
+  Duration reload_delay = 200ms;
+  // Empty: "<state_dir>/directory-resolver.sqlite".
+  std::string database;
+
+  // The plan of all this, the test tone's row included.
+  PlanConfig ToPlan() const;
+};
+
+}  // namespace headwater::directory_resolver
