@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from lab import Lab  # noqa: E402
+from lab import Headend, Lab  # noqa: E402
 
 _ALLOWED = {
     line.split()[0] for line in (HERE / "allowed-skips").read_text().splitlines() if line.strip() and line[0] != "#"
@@ -54,17 +54,24 @@ def lab(request):
     made = Lab()
     yield made
     made.close_hosts()
-    findings = [f"{p.log_path.name}:\n{_tail(p.log(), 60)}" for p in made.processes() if _has_finding(p.log())]
+    logs = {path: path.read_text(errors="replace") for path in sorted(made.directory.rglob("*.log"))}
+    findings = [f"{path.name}:\n{_tail(log, 60)}" for path, log in logs.items() if _has_finding(log)]
     failed = getattr(request.node, "lab_failed", False) or findings
     if failed:
-        for process in made.processes():
-            print(f"--- {process.log_path} (status {process.returncode})\n{_tail(process.log(), 40)}")
+        for path, log in logs.items():
+            print(f"--- {path}\n{_tail(log, 40)}")
     if failed or request.config.getoption("--keep"):
         print(f"--- kept: {made.directory}")
     else:
         made.remove_files()
     if findings:
         pytest.fail("sanitizer: " + "\n".join(findings))
+
+
+@pytest.fixture
+def headend(lab, bin_dir) -> Headend:
+    """A headend on link "lan", configured and not started."""
+    return Headend(lab, bin_dir)
 
 
 def _has_finding(log: str) -> bool:

@@ -1,6 +1,7 @@
 """The lab: a network of namespaces with switches, hosts, stock players, real stations and captures."""
 
 from .capture import Capture, of_kind
+from .headend import FIRST_NUMBER, TONE_NUMBER, Headend, group4, group6, to_toml
 from .icecast import Icecast
 from .namespace import Membership, Namespace
 from .network import SITE_PREFIX, Host, Lab, Leg, Link
@@ -11,8 +12,10 @@ from .wait import let_pass, stays, wait_until
 
 __all__ = [
     "Capture",
+    "FIRST_NUMBER",
     "FfmpegListener",
     "GstListener",
+    "Headend",
     "Host",
     "Icecast",
     "Lab",
@@ -27,6 +30,9 @@ __all__ = [
     "Rtp",
     "SITE_PREFIX",
     "Sap",
+    "TONE_NUMBER",
+    "group4",
+    "group6",
     "has_bye",
     "joins",
     "leaves",
@@ -34,5 +40,6 @@ __all__ = [
     "of_kind",
     "sequence_gaps",
     "stays",
+    "to_toml",
     "wait_until",
 ]
