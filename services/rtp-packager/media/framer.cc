@@ -140,7 +140,8 @@ class AudioFramer : public Framer {
     const size_t wanted = header.size + HeaderSize(header);
     if (bytes.size() < wanted) {
       if (!finished_) return Confirmation::kTooFewBytes;
-      return bytes.size() >= header.size ? Confirmation::kYes : Confirmation::kNo;
+      // In sync the end confirms a frame; while searching, a length that fits by chance must not.
+      return synced_ && bytes.size() >= header.size ? Confirmation::kYes : Confirmation::kNo;
     }
     const Bytes next = bytes.subspan(header.size);
     if (IsTag(next)) return Confirmation::kYes;

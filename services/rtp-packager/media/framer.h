@@ -36,7 +36,7 @@ class Framer {
   virtual ~Framer() = default;
 
   virtual void Push(Bytes bytes) = 0;
-  // No more bytes will come: the last frame needs no confirmation.
+  // No more bytes will come: in sync, the last frame needs no confirmation.
   virtual void Finish() = 0;
   virtual FramerStep Next() = 0;
 
