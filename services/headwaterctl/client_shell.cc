@@ -14,7 +14,7 @@
 namespace headwater {
 namespace {
 
-constexpr std::chrono::seconds kDeadline{5};
+constexpr Duration kDeadline = 5s;
 
 absl::Status Named(const std::string& target, const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
@@ -29,7 +29,7 @@ absl::StatusOr<Response> Ask(const std::string& target, const Request& request,
                                                                    const Request&, Response*)) {
   auto stub = Service::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  SetDeadline(context, kDeadline);
   Response response;
   RETURN_IF_ERROR(Named(target, (stub.get()->*method)(&context, request, &response)));
   return response;
@@ -42,7 +42,7 @@ absl::Status ReadGroups(const std::string& target,
                         std::vector<membership::v1::GroupMembership>& out) {
   auto stub = membership::v1::MembershipService::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  SetDeadline(context, kDeadline);
   auto reader = stub->WatchMembership(&context, membership::v1::WatchMembershipRequest());
   membership::v1::WatchMembershipResponse response;
   while (reader->Read(&response)) {
@@ -115,7 +115,7 @@ absl::StatusOr<directory::v1::Plan> HeadendClient::Plan() {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   auto stub = DirectoryStub::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  SetDeadline(context, kDeadline);
   auto reader = stub->WatchPlan(&context, directory::v1::WatchPlanRequest());
   directory::v1::WatchPlanResponse response;
   const bool read = reader->Read(&response);
@@ -174,7 +174,7 @@ absl::StatusOr<std::string> HeadendClient::Export(const directory::v1::ExportReq
 absl::Status HeadendClient::CheckHealth(const std::string& target) {
   grpc::GenericStub stub(OpenChannel(target));
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + kDeadline);
+  SetDeadline(context, kDeadline);
   grpc::CompletionQueue queue;
   const grpc::ByteBuffer request(nullptr, 0);
   auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);

@@ -14,7 +14,7 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
-void RpcClient::SetDeadline(grpc::ClientContext& context, Duration timeout) {
+void SetDeadline(grpc::ClientContext& context, Duration timeout) {
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::duration_cast<std::chrono::microseconds>(timeout));
 }

@@ -21,6 +21,10 @@ namespace headwater {
 // A channel that finds a restarted peer within half a second.
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
 
+// The one place that sets deadlines: gRPC 1.51 ignores those of service configurations under a
+// second.
+void SetDeadline(grpc::ClientContext& context, Duration timeout);
+
 // Calls other services and brings the answers to the loop. Owns what is in flight: its destructor
 // cancels every call and waits until gRPC has let go, so nothing is posted to a loop or an object
 // that has gone. Used and destroyed on the loop's thread (or after Run has returned).
@@ -67,8 +71,6 @@ class RpcClient {
   EventLoop& loop() { return loop_; }
 
  private:
-  static void SetDeadline(grpc::ClientContext& context, Duration timeout);
-
   EventLoop& loop_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // loop's thread only
   std::mutex mutex_;
