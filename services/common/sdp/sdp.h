@@ -2,6 +2,7 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,7 +35,7 @@ struct Sdp {
   uint64_t origin_id = 0;
   uint64_t origin_version = 0;
   IpAddress origin_address;
-  // s=, i= and u=. Any bytes from outside: see BuildSdp.
+  // s=, i= and u=. Any bytes from outside: BuildSdp cleans them.
   std::string name;
   std::string info;
   std::string url;
@@ -54,15 +55,10 @@ struct Sdp {
   bool operator==(const Sdp&) const = default;
 };
 
-// Longest s= and i= values in bytes: longer ones are cut at a character, with "…". A longer u= is
-// left out.
+// Longest s= and i= values in bytes: longer ones are cut between characters. A longer u= is left
+// out.
 inline constexpr size_t kSdpTextMax = 256;
 inline constexpr size_t kSdpUrlMax = 400;
-
-// Text from outside as one clean line: UTF-8, each byte that is not UTF-8 replaced by U+FFFD,
-// control characters and line separators (C0, DEL, C1, U+2028, U+2029) by one space a run,
-// invisible direction marks removed, trimmed, cut at `max_bytes`.
-std::string CleanSdpText(std::string_view text, size_t max_bytes = kSdpTextMax);
 
 // Whether `url` is an absolute http or https URI in the characters of RFC 3986, fit for u=.
 bool IsSdpUrl(std::string_view url);
@@ -70,10 +66,10 @@ bool IsSdpUrl(std::string_view url);
 // b=AS for media of that rate: with room for the headers of one datagram a frame.
 uint32_t SdpBandwidthKbps(uint32_t media_bits_per_second);
 
-// Writes it, with CRLF. Name and info are cleaned; an empty name becomes the group, since s= may
-// not be empty; a URL that is not fit is left out. INVALID_ARGUMENT names the field where no true
-// SDP could be written (a group that is not multicast, families that differ, a format with control
-// characters).
+// Writes it, with CRLF. Name and info are cleaned by CleanText; an empty name becomes the group,
+// since s= may not be empty; a URL that is not fit is left out. INVALID_ARGUMENT names the field
+// where no true SDP could be written (a group that is not multicast, families that differ, a format
+// with control characters).
 absl::StatusOr<std::string> BuildSdp(const Sdp& sdp);
 
 enum class SdpError {

@@ -80,7 +80,7 @@ TEST(SdpBuildTest, SurvivesTextFromOutside) {
   sdp.url = "javascript:alert(1)";
   const std::string text = *BuildSdp(sdp);
   EXPECT_THAT(text, HasSubstr("\r\ns=ff3e:40:2001:db8:d0be:f00d:8000:0\r\n"));
-  EXPECT_THAT(text, HasSubstr("\r\ni=x a=source-filter: incl IN IP6 * ::1\xEF\xBF\xBD\r\nc="));
+  EXPECT_THAT(text, HasSubstr("\r\ni=x a=source-filter: incl IN IP6 * ::1ÿ\r\nc="));
   EXPECT_THAT(text, Not(HasSubstr("u=")));
 }
 
@@ -113,6 +113,13 @@ TEST(SdpBuildTest, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(error([](Sdp& s) { s.format.clock_rate = 0; }), HasSubstr("format.clock_rate"));
   EXPECT_THAT(error([](Sdp& s) { s.format.payload_type = 128; }), HasSubstr("format.payload_type"));
   EXPECT_THAT(error([](Sdp& s) { s.format.fmtp = "a=1\r\nm=x"; }), HasSubstr("format.fmtp"));
+}
+
+TEST(SdpBuildTest, GivesBandwidthWithHeaders) {
+  EXPECT_EQ(SdpBandwidthKbps(0), 0u);
+  EXPECT_EQ(SdpBandwidthKbps(128'000), 148u);
+  EXPECT_EQ(SdpBandwidthKbps(4'000'001), 4201u);
+  EXPECT_EQ(SdpBandwidthKbps(0xFFFFFFFF), 4'509'716u);
 }
 
 }  // namespace
