@@ -190,13 +190,12 @@ def read_pcap(path: Path) -> list[Packet]:
         if offset + 16 + captured > len(data):
             break
         frame = data[offset + 16 : offset + 16 + captured]
-        packets.append(dissect(seconds + fraction * scale, frame))
+        packets.append(_dissect(seconds + fraction * scale, frame))
         offset += 16 + captured
     return packets
 
 
-def dissect(time: float, frame: bytes) -> Packet:
-    """An Ethernet frame."""
+def _dissect(time: float, frame: bytes) -> Packet:
     other = Packet(time, "other")
     try:
         ether_type = struct.unpack_from("!H", frame, 12)[0]
