@@ -50,9 +50,10 @@ Station ToStation(const LineupStation& row, uint32_t number, const PlanDirectory
   return station;
 }
 
+// Whatever the reason, it is the lineup that has to change.
 absl::Status At(const std::string& place, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      ToAbsl(fmt::format("{}: {}", place, FromAbsl(status.message()))));
+  return absl::InvalidArgumentError(
+      ToAbsl(fmt::format("{}: {}", place, FromAbsl(status.message()))));
 }
 
 // A number by hand must lead to its own directory.

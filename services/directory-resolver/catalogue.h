@@ -62,8 +62,8 @@ struct DirectoryLineup {
 };
 
 // Gives every station its number and adds the test tone if the plan has it. The book gets what was
-// new; on an error it is in no defined state. Errors name file and line; FAILED_PRECONDITION: a
-// number by hand that is another station's; RESOURCE_EXHAUSTED: a directory is full.
+// new; on an error it is in no defined state. INVALID_ARGUMENT names file, line and what is wrong:
+// a number by hand that leads elsewhere or is another station's, a directory that is full.
 absl::StatusOr<Catalogue> BuildCatalogue(const Options& options, const NumberPlan& plan,
                                          const std::vector<DirectoryLineup>& lineups,
                                          NumberBook& book);

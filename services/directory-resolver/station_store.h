@@ -9,18 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "services/directory-resolver/directory.h"
 #include "services/directory-resolver/number_book.h"
-#include "services/directory-resolver/station.h"
 
 struct sqlite3;
 
 namespace headwater::directory_resolver {
-
-// A known format and when it was first seen so: the version of an exported SDP.
-struct StoredFormat {
-  KnownFormat known;
-  absl::Time since;
-};
 
 // What must survive a restart, in one SQLite file: whose every number is, and what plays have
 // shown. In write-ahead mode without a sync at each commit, so a write takes well under a

@@ -233,6 +233,7 @@ int ServiceMain(int argc, char** argv, const ServiceDefinition& definition) {
   absl::StatusOr<CommonOptions> options = LoadConfig(flags, definition);
   if (!options.ok()) return fail(options.status());
   if (flags.check_config) {
+    if (absl::Status status = definition.check(); !status.ok()) return fail(status);
     fmt::print("{}: configuration is good\n", flags.config_path);
     return EX_OK;
   }

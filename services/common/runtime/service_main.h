@@ -63,6 +63,8 @@ struct ServiceDefinition {
   std::function<void(ConfigTable& table, const CommonOptions& common)> configure;
   // The options read by the last `configure` are valid: they count from now on.
   std::function<void()> accept = [] {};
+  // For --check-config, after `accept`: what else can be checked without starting.
+  std::function<absl::Status()> check = [] { return absl::OkStatus(); };
   // Opens raw sockets in its constructor: capabilities are dropped after it instead of before.
   bool needs_privileges = false;
   std::function<absl::StatusOr<std::unique_ptr<ServiceInstance>>(Runtime&)> create;

@@ -177,6 +177,7 @@ class Membership:
         index = namespace.interface_index(interface)
         family = socket.AF_INET6 if ":" in group else socket.AF_INET
         self.socket = namespace.socket(family)
+        self.asked = time.time()
         level = socket.IPPROTO_IPV6 if family == socket.AF_INET6 else socket.IPPROTO_IP
         if source:
             request = struct.pack("=I4x", index) + _sockaddr(group) + _sockaddr(source)
@@ -187,7 +188,6 @@ class Membership:
         else:
             request = socket.inet_pton(family, group) + bytes(4) + struct.pack("=i", index)
             self.socket.setsockopt(level, socket.IP_ADD_MEMBERSHIP, request)
-        self.joined = time.time()
 
     def leave(self) -> None:
         self.socket.close()

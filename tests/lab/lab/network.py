@@ -1,5 +1,6 @@
 """The lab's network: links (one bridge each, in a switch namespace) and hosts attached by veth."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -91,6 +92,11 @@ class Leg:
             # Players join IPv4 groups without naming an interface: the kernel asks the routes.
             commands.append(f"route add 224.0.0.0/4 dev {interface}")
         host.ns.ip(*commands)
+
+    @property
+    def mac(self) -> str:
+        shown = self.host.ns.run("ip", "-j", "link", "show", "dev", self.interface)
+        return json.loads(shown)[0]["address"]
 
     def set_up(self, up: bool) -> None:
         """The cable, as the host sees it."""

@@ -190,12 +190,13 @@ def read_pcap(path: Path) -> list[Packet]:
         if offset + 16 + captured > len(data):
             break
         frame = data[offset + 16 : offset + 16 + captured]
-        packets.append(_dissect(seconds + fraction * scale, frame))
+        packets.append(dissect(seconds + fraction * scale, frame))
         offset += 16 + captured
     return packets
 
 
-def _dissect(time: float, frame: bytes) -> Packet:
+def dissect(time: float, frame: bytes) -> Packet:
+    """An Ethernet frame."""
     other = Packet(time, "other")
     try:
         ether_type = struct.unpack_from("!H", frame, 12)[0]

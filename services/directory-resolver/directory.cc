@@ -1,0 +1,106 @@
+#include "services/directory-resolver/directory.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "services/common/base/status_macros.h"
+#include "services/common/plan/plan_text.h"
+
+namespace headwater::directory_resolver {
+namespace {
+
+// Seconds from the NTP era's begin (1900) to the Unix epoch (RFC 5905 section 6).
+constexpr int64_t kNtpToUnix = 2'208'988'800;
+
+absl::Status CheckFormat(const SdpFormat& format) {
+  if (!format.encoding.empty() && format.clock_rate != 0 && format.payload_type < 128)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format(
+      "format: encoding \"{}\", clock rate {} and payload type {} do not make an RTP format",
+      format.encoding, format.clock_rate, format.payload_type));
+}
+
+}  // namespace
+
+Directory::Directory(std::vector<NumberRecord> numbers, std::map<uint32_t, StoredFormat> formats)
+    : book_(numbers), formats_(std::move(formats)) {}
+
+absl::Status Directory::Load(const Options& options, const std::vector<DirectoryLineup>& lineups,
+                             const SaveNumbers& save) {
+  ASSIGN_OR_RETURN(NumberPlan plan, NumberPlan::Build(options.ToPlan()));
+  // Before the load: it is the numbers given so far that a new prefix may shadow.
+  std::vector<std::string> warnings = plan.Shadowed(book_.Assigned());
+  NumberBook book = book_;
+  ASSIGN_OR_RETURN(Catalogue catalogue, BuildCatalogue(options, plan, lineups, book));
+  RETURN_IF_ERROR(save(book.unsaved()));
+  book.Saved();
+  warnings.insert(warnings.begin(), plan.warnings().begin(), plan.warnings().end());
+  if (plan_revision_ == 0 || !(plan.config() == plan_.config())) ++plan_revision_;
+  plan_ = std::move(plan);
+  book_ = std::move(book);
+  catalogue_ = std::move(catalogue);
+  warnings_ = std::move(warnings);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const Station*> Directory::Resolve(uint32_t number) const {
+  if (const Station* station = catalogue_.Find(number)) return station;
+  const NumberPrefix* row = plan_.PrefixOf(number);
+  return absl::NotFoundError(
+      row == nullptr
+          ? fmt::format("number {} is in no directory", NumberText(number))
+          : fmt::format("directory {} has no station {}", row->directory, NumberText(number)));
+}
+
+const KnownFormat* Directory::FormatOf(uint32_t number) const {
+  const auto found = formats_.find(number);
+  return found == formats_.end() ? nullptr : &found->second.known;
+}
+
+absl::StatusOr<std::optional<StoredFormat>> Directory::LearnFormat(uint32_t number,
+                                                                   const KnownFormat& known,
+                                                                   absl::Time now) {
+  RETURN_IF_ERROR(Resolve(number).status());
+  RETURN_IF_ERROR(CheckFormat(known.format));
+  const auto found = formats_.find(number);
+  if (found != formats_.end() && found->second.known == known) return std::nullopt;
+  const StoredFormat stored = {known, now};
+  formats_[number] = stored;
+  return stored;
+}
+
+absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
+  const ExportChoice& choice = query.choice;
+  if (!query.directory.empty() && plan_.FindDirectory(query.directory) == nullptr) {
+    return absl::NotFoundError(fmt::format("no directory is named \"{}\"", query.directory));
+  }
+  std::vector<ExportedStation> stations;
+  if (query.number) {
+    ASSIGN_OR_RETURN(const Station* station, Resolve(*query.number));
+    stations.push_back(Exported(*station));
+    if (query.format == ExportQuery::Format::kSdp) {
+      const auto format = formats_.find(*query.number);
+      const absl::Time since = format == formats_.end() ? absl::UnixEpoch() : format->second.since;
+      return WriteSdp(stations.front(), plan_, choice,
+                      static_cast<uint64_t>(absl::ToUnixSeconds(since) + kNtpToUnix));
+    }
+    // A whole list goes on without a station; a list of one would be empty.
+    if (const StationUrl url = UrlOf(stations.front(), plan_, choice); url.url.empty()) {
+      return absl::FailedPreconditionError(fmt::format(
+          "station {} \"{}\": {}", NumberText(station->number), station->title, url.reason));
+    }
+  } else {
+    if (query.format == ExportQuery::Format::kSdp)
+      return absl::InvalidArgumentError(
+          "number: an SDP is of one station, so its number is needed");
+    for (const Station& station : catalogue_.stations()) {
+      if (query.directory.empty() || station.directory == query.directory)
+        stations.push_back(Exported(station));
+    }
+  }
+  return query.format == ExportQuery::Format::kM3u ? WriteM3u(stations, plan_, choice)
+                                                   : WriteXspf(stations, plan_, choice);
+}
+
+}  // namespace headwater::directory_resolver

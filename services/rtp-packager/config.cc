@@ -1,0 +1,35 @@
+#include "services/rtp-packager/config.h"
+
+namespace headwater::packager {
+
+void ReadOptions(ConfigTable& table, Options& options) {
+  table.Read("sessions_max", options.sessions_max, {1, 65536});
+  table.Read("probes_max", options.probes_max, {1, 1024});
+  table.Read("startup_delay", options.startup_delay, {0ms, 5s});
+  table.Read("startup_burst", options.startup_burst, {0ms, 10s});
+  table.Read("startup_speed", options.startup_speed, {1, 100});
+  table.Read("preroll", options.preroll, {0ms, 10s});
+  table.Read("queue_max", options.queue_max, {1s, 60s});
+  table.Read("queue_bytes_max", options.queue_bytes_max, {64 * 1024, 64 * 1024 * 1024});
+  // Players give up after 10 s without RTP.
+  table.Read("silence_after", options.silence_after, {100ms, 8s});
+  table.Read("silence_limit", options.silence_limit, {0s, 24h});
+  table.Read("stall_limit", options.stall_limit, {1s, 10min});
+  table.Read("opening_limit", options.opening_limit, {1s, 10min});
+  table.Read("reopen_min", options.reopen_min, {10ms, 1min});
+  table.Read("reopen_max", options.reopen_max, {10ms, 10min});
+  table.Read("unwatched_limit", options.unwatched_limit, {1s, 24h});
+  table.Read("payload_max", options.payload_max, {200, 8900});
+  table.Read("group_max", options.group_max, {0ms, 1s});
+  table.Read("rtp_port", options.rtp_port, {1024, 65535});
+  table.Read("rtcp_port", options.rtcp_port, {1024, 65535});
+  if (options.reopen_min > options.reopen_max) {
+    table.Fault("reopen_min", "must not be longer than reopen_max");
+  }
+  if (options.preroll >= options.queue_max) {
+    table.Fault("preroll", "must be shorter than queue_max");
+  }
+  if (options.rtp_port == options.rtcp_port) table.Fault("rtcp_port", "must differ from rtp_port");
+}
+
+}  // namespace headwater::packager

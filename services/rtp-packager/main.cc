@@ -1,0 +1,97 @@
+#include <memory>
+
+#include "services/common/base/status_macros.h"
+#include "services/common/runtime/service_main.h"
+#include "services/rtp-packager/config.h"
+#include "services/rtp-packager/packager_service.h"
+
+namespace headwater::packager {
+namespace {
+
+// Refuses every URL, until the HTTP source library is here.
+class NoOpener : public SourceOpener {
+  std::unique_ptr<Source> Open(const SourceRequest&, SourceObserver&) override {
+    return std::make_unique<Source>();
+  }
+};
+
+// The parts, in the order in which they need each other.
+class Instance : public ServiceInstance {
+ public:
+  Instance(Runtime& runtime, const Options& options, std::unique_ptr<PackagerShell> shell)
+      : runtime_(runtime),
+        options_(options),
+        metrics_(runtime.registry),
+        shell_(std::move(shell)),
+        rpc_(runtime.loop, runtime.log, options_, metrics_, *shell_, opener_) {}
+  ~Instance() override { runtime_.loop.Cancel(metrics_timer_); }
+
+  std::vector<grpc::Service*> GrpcServices() override { return {&rpc_}; }
+
+  absl::Status Start() override {
+    UpdateMetrics();
+    return absl::OkStatus();
+  }
+
+  absl::Status Open() {
+    return shell_->Start(opener_,
+                         {.on_changes = [this](const auto& channels) { rpc_.OnChanges(channels); },
+                          .on_legs = [this] { rpc_.OnLegs(); }});
+  }
+
+  void Drain(absl::AnyInvocable<void()> done) override {
+    rpc_.Close();
+    shell_->Call([](Packager& core) {
+      core.StopAll();
+      return true;
+    });
+    // The second BYE, and a moment for it to leave.
+    runtime_.loop.At(runtime_.loop.now() + 2 * options_.bye_gap, std::move(done));
+  }
+
+ private:
+  void UpdateMetrics() {
+    metrics_.Update(shell_->core(), shell_->sender_stats(), shell_->rtcp_dropped_total());
+    metrics_timer_ = runtime_.loop.At(runtime_.loop.now() + options_.status_interval,
+                                      [this] { UpdateMetrics(); });
+  }
+
+  Runtime& runtime_;
+  const Options options_;
+  NoOpener opener_;
+  PackagerMetrics metrics_;
+  std::unique_ptr<PackagerShell> shell_;
+  PackagerRpc rpc_;
+  EventLoop::TimerId metrics_timer_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<PackagerShell> shell,
+                   PackagerShell::Open(runtime.loop, runtime.log, options, runtime.options.legs));
+  auto instance = std::make_unique<Instance>(runtime, options, std::move(shell));
+  RETURN_IF_ERROR(instance->Open());
+  return instance;
+}
+
+}  // namespace
+}  // namespace headwater::packager
+
+int main(int argc, char** argv) {
+  headwater::packager::Options options;
+  return headwater::ServiceMain(
+      argc, argv,
+      {.name = "rtp-packager",
+       .summary = "Opens sources and sends them as RTP to multicast groups.",
+       .http_port = 9464,
+       .configure =
+           [&](headwater::ConfigTable& table, const headwater::CommonOptions&) {
+             headwater::packager::Options fresh;
+             headwater::packager::ReadOptions(table, fresh);
+             options = fresh;
+           },
+       .needs_privileges = true,
+       .create =
+           [&](headwater::Runtime& runtime) {
+             return headwater::packager::Create(runtime, options);
+           }});
+}

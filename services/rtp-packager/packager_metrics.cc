@@ -1,0 +1,117 @@
+#include "services/rtp-packager/packager_metrics.h"
+
+#include <absl/strings/ascii.h>
+
+#include <chrono>
+#include <string>
+
+namespace headwater::packager {
+namespace {
+
+prometheus::Counter* AddCounter(prometheus::Registry& registry, const std::string& name,
+                                const std::string& help) {
+  return &prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Gauge* AddGauge(prometheus::Registry& registry, const std::string& name,
+                            const std::string& help) {
+  return &prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Histogram* AddHistogram(prometheus::Registry& registry, const std::string& name,
+                                    const std::string& help) {
+  return &prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(
+      {}, prometheus::Histogram::BucketBoundaries{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                  0.25, 0.5, 1, 2.5, 5, 10, 30});
+}
+
+// Cores count from 0 as counters do; what is new is added.
+void Follow(prometheus::Counter* counter, uint64_t total) {
+  counter->Increment(static_cast<double>(total) - counter->Value());
+}
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+}  // namespace
+
+PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
+  auto& sessions = prometheus::BuildGauge()
+                       .Name("headwater_rtp_packager_sessions")
+                       .Help("Sessions by state.")
+                       .Register(registry);
+  for (size_t i = 0; i < kStates; ++i) {
+    const auto state = static_cast<StreamState>(i);
+    sessions_[i] =
+        &sessions.Add({{"state", absl::AsciiStrToLower(std::string(StreamStateName(state)))}});
+  }
+  streams_ = AddGauge(registry, "headwater_rtp_packager_streams", "Opened sources.");
+  queue_seconds_max_ = AddGauge(registry, "headwater_rtp_packager_queue_seconds_max",
+                                "Media held in the deepest queue of all streams.");
+  packets_ = AddCounter(registry, "headwater_rtp_packager_packets_total",
+                        "RTP packets, once for each session.");
+  octets_ = AddCounter(registry, "headwater_rtp_packager_octets_total",
+                       "RTP payload octets, once for each session.");
+  datagrams_ = AddCounter(registry, "headwater_rtp_packager_datagrams_total",
+                          "Datagrams sent, RTP and RTCP, each leg.");
+  send_errors_ = AddCounter(registry, "headwater_rtp_packager_send_errors_total",
+                            "Datagrams that the kernel refused.");
+  reopens_ = AddCounter(registry, "headwater_rtp_packager_source_reopens_total",
+                        "Attempts to open a source again.");
+  silences_ = AddCounter(registry, "headwater_rtp_packager_silences_total",
+                         "Times that silence replaced a source.");
+  underruns_ = AddCounter(registry, "headwater_rtp_packager_underruns_total",
+                          "Times that media came too late.");
+  reports_ = AddCounter(registry, "headwater_rtp_packager_rtcp_reports_total", "Receiver reports.");
+  forged_ = AddCounter(registry, "headwater_rtp_packager_rtcp_forged_total",
+                       "RTCP that named our SSRC as its sender.");
+  malformed_ = AddCounter(registry, "headwater_rtp_packager_rtcp_malformed_total",
+                          "RTCP that could not be read.");
+  dropped_ = AddCounter(registry, "headwater_rtp_packager_rtcp_dropped_total",
+                        "RTCP datagrams dropped unread.");
+  collisions_ = AddCounter(registry, "headwater_rtp_packager_ssrc_collisions_total",
+                           "Foreign senders with our SSRC.");
+  loops_ = AddCounter(registry, "headwater_rtp_packager_loops_total",
+                      "Own reports that came back by another leg.");
+  epoch_refused_ = AddCounter(registry, "headwater_rtp_packager_epoch_refused_total",
+                              "Calls with a lower epoch.");
+  apply_to_request_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_request_seconds",
+                                   "From a new session's ApplySession to its source's request.");
+  apply_to_first_rtp_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_first_rtp_seconds",
+                                     "From a new session's ApplySession to its first RTP.");
+}
+
+void PackagerMetrics::Update(const Packager& core, const MulticastSender::Stats& sender,
+                             uint64_t rtcp_dropped) {
+  std::array<int, kStates> states = {};
+  for (const Channel& channel : core.Channels()) {
+    ++states[static_cast<size_t>(core.Status(channel)->state)];
+  }
+  for (size_t i = 0; i < kStates; ++i) sessions_[i]->Set(states[i]);
+  streams_->Set(static_cast<double>(core.streams()));
+  queue_seconds_max_->Set(Seconds(core.queue_max()));
+  const PackagerStats stats = core.Stats();
+  Follow(packets_, stats.packets_total);
+  Follow(octets_, stats.octets_total);
+  Follow(datagrams_, sender.datagrams);
+  Follow(send_errors_, sender.errors + sender.no_address);
+  Follow(reopens_, stats.reopens_total);
+  Follow(silences_, stats.silences_total);
+  Follow(underruns_, stats.underruns_total);
+  Follow(reports_, stats.reports_total);
+  Follow(forged_, stats.forged_total);
+  Follow(malformed_, stats.malformed_total);
+  Follow(dropped_, rtcp_dropped);
+  Follow(collisions_, stats.collisions_total);
+  Follow(loops_, stats.loops_total);
+  Follow(epoch_refused_, stats.epoch_refused_total);
+}
+
+void PackagerMetrics::OnRequested(Duration since_applied) {
+  apply_to_request_->Observe(Seconds(since_applied));
+}
+
+void PackagerMetrics::OnFirstRtp(Duration since_applied) {
+  apply_to_first_rtp_->Observe(Seconds(since_applied));
+}
+
+}  // namespace headwater::packager

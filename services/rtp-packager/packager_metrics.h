@@ -1,0 +1,51 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+
+#include "services/rtp-packager/multicast_sender.h"
+#include "services/rtp-packager/packager.h"
+
+namespace headwater::packager {
+
+// What /metrics says; docs/metrics/rtp-packager.md explains each. Families are resolved at
+// construction; cores keep plain counts, which Update copies. Loop thread only.
+class PackagerMetrics {
+ public:
+  explicit PackagerMetrics(prometheus::Registry& registry);
+
+  // Once a second.
+  void Update(const Packager& core, const MulticastSender::Stats& sender, uint64_t rtcp_dropped);
+  // A session's source has been requested; its first RTP has left: since it was applied.
+  void OnRequested(Duration since_applied);
+  void OnFirstRtp(Duration since_applied);
+
+ private:
+  static constexpr size_t kStates = 5;
+
+  std::array<prometheus::Gauge*, kStates> sessions_;
+  prometheus::Gauge* streams_;
+  prometheus::Gauge* queue_seconds_max_;
+  prometheus::Counter* packets_;
+  prometheus::Counter* octets_;
+  prometheus::Counter* datagrams_;
+  prometheus::Counter* send_errors_;
+  prometheus::Counter* reopens_;
+  prometheus::Counter* silences_;
+  prometheus::Counter* underruns_;
+  prometheus::Counter* reports_;
+  prometheus::Counter* forged_;
+  prometheus::Counter* malformed_;
+  prometheus::Counter* dropped_;
+  prometheus::Counter* collisions_;
+  prometheus::Counter* loops_;
+  prometheus::Counter* epoch_refused_;
+  prometheus::Histogram* apply_to_request_;
+  prometheus::Histogram* apply_to_first_rtp_;
+};
+
+}  // namespace headwater::packager

@@ -1,0 +1,131 @@
+#include "services/rtp-packager/session.h"
+
+#include <random>
+#include <utility>
+#include <variant>
+
+#include "services/common/base/check.h"
+#include "services/rtp-packager/rtp/rtp_packet.h"
+
+namespace headwater::packager {
+namespace {
+
+// For a format that does not tell.
+constexpr uint32_t kBitsPerSecondUnknown = 128000;
+// RTP, UDP and IPv6 headers of some twelve packets a second: what RFC 3550 section 6.2 counts as
+// session bandwidth.
+constexpr uint32_t kHeaderBitsPerSecond = 12 * (12 + 8 + 40) * 8;
+
+constexpr uint8_t kMpaPayloadType = 14;
+
+}  // namespace
+
+Session::Session(const Options& options, const SessionConfig& config)
+    : options_(options), config_(config) {
+  std::mt19937_64 random(config.seed);
+  // Away from the wrap, as many senders do: some receivers lose count when it comes within the
+  // first packets.
+  sequence_ = SequenceNumber(static_cast<uint16_t>(random() & 0x7fff));
+  timestamp_start_ = static_cast<uint32_t>(random());
+}
+
+void Session::SetFormat(const RtpFormat& format) {
+  if (rtcp_) return;
+  payload_type_ = format.payload_type;
+  const uint32_t bits = format.bits_per_second > 0 ? format.bits_per_second : kBitsPerSecondUnknown;
+  rtcp_.emplace(RtcpSessionOptions{.ssrc = config_.ssrc,
+                                   .cname = config_.cname,
+                                   .clock_rate = format.clock_rate,
+                                   .session_bits_per_second = bits + kHeaderBitsPerSecond,
+                                   .bye_gap = options_.bye_gap},
+                config_.seed ^ 0x9e3779b97f4a7c15);
+}
+
+void Session::Transmit(MonoTime now, Duration delay) {
+  if (transmit_) return;
+  transmit_ = true;
+  send_from_ = now + delay;
+}
+
+void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair& now,
+                        uint32_t payload_offset, Outbox& out) {
+  HW_CHECK(rtcp_);
+  // A session that joins a running stream begins with a discontinuity of its own; only MPA marks
+  // one (RFC 2250 section 3.3).
+  const bool begins = packets_ == 0 && payload_type_ == kMpaPayloadType;
+  const RtpHeader header = {.marker = payload.marker || begins,
+                            .payload_type = payload_type_,
+                            .sequence = sequence_,
+                            .timestamp = payload.time.timestamp + timestamp_start_,
+                            .ssrc = rtcp_->ssrc()};
+  sequence_ = sequence_.Next();
+  OutDatagram datagram = {.payload_offset = payload_offset,
+                          .payload_size = static_cast<uint32_t>(payload.bytes.size())};
+  datagram.header_offset = static_cast<uint32_t>(out.buffer().size());
+  header.SerializeTo(out.buffer());
+  datagram.header_size = RtpHeader::kSize;
+  AddDatagrams(datagram, out);
+  ++packets_;
+  octets_ += payload.bytes.size();
+  if (!first_rtp_) first_rtp_ = now.mono;
+  actions_.clear();
+  rtcp_->OnRtpSent(header.timestamp, payload.bytes.size(), due, now, actions_);
+  Perform(actions_, out);
+}
+
+void Session::OnRtcp(Bytes bytes, const IpAddress& from, RtcpOrigin origin, const ClockPair& now,
+                     Outbox& out) {
+  if (!rtcp_ || closed_) return;
+  actions_.clear();
+  rtcp_->OnDatagram(bytes, from, origin, now, actions_);
+  Perform(actions_, out);
+}
+
+void Session::OnTime(const ClockPair& now, Outbox& out) {
+  if (!rtcp_ || closed_ || rtcp_->NextDeadline() > now.mono) return;
+  actions_.clear();
+  rtcp_->OnTime(now, actions_);
+  Perform(actions_, out);
+}
+
+MonoTime Session::NextDeadline() const {
+  return rtcp_ && !closed_ ? rtcp_->NextDeadline() : kNever;
+}
+
+void Session::Close(const ClockPair& now, Outbox& out) {
+  if (closing_) return;
+  closing_ = true;
+  if (!rtcp_) {
+    closed_ = true;
+    return;
+  }
+  actions_.clear();
+  rtcp_->Close(now, actions_);
+  Perform(actions_, out);
+}
+
+void Session::Perform(const RtcpActions& actions, Outbox& out) {
+  for (const RtcpAction& action : actions) {
+    if (const auto* send = std::get_if<SendRtcp>(&action)) {
+      OutDatagram datagram = {.rtcp = true};
+      datagram.header_size = static_cast<uint32_t>(send->bytes.size());
+      datagram.header_offset = out.Append(send->bytes);
+      AddDatagrams(datagram, out);
+    } else if (std::holds_alternative<RtcpClosed>(action)) {
+      closed_ = true;
+    }
+    // SsrcChanged: each packet asks for the SSRC anyway.
+  }
+}
+
+void Session::AddDatagrams(OutDatagram datagram, Outbox& out) const {
+  datagram.group = config_.channel.group;
+  datagram.dscp = delivery_.dscp;
+  datagram.hop_limit = delivery_.hop_limit;
+  for (uint16_t leg : delivery_.legs) {
+    datagram.leg = leg;
+    out.Add(datagram);
+  }
+}
+
+}  // namespace headwater::packager

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "services/common/loop/event_loop.h"
+#include "services/rtp-packager/source/http/curl_multi.h"
+#include "services/rtp-packager/source/http/http_source_options.h"
+#include "services/rtp-packager/source/http/name_resolver.h"
+#include "services/rtp-packager/source/response_head.h"
+#include "services/rtp-packager/source/source.h"
+#include "services/rtp-packager/source/source_url.h"
+
+namespace headwater {
+
+// What all fetches of an opener share.
+struct HttpClient {
+  EventLoop& loop;
+  const HttpSourceOptions& options;
+  NameResolver& resolver;
+  CurlMulti& multi;
+};
+
+// Hears of one fetch, on the loop's thread, never from inside its constructor; may destroy it in
+// any call.
+class HttpFetchObserver {
+ public:
+  virtual ~HttpFetchObserver() = default;
+
+  // Just before the first SYN.
+  virtual void OnFetchRequested(MonoTime time) = 0;
+  // Once, when the header is complete.
+  virtual void OnFetchHead(const ResponseHead& head) = 0;
+  virtual void OnFetchBody(Bytes body) = 0;
+  // The last call; without an error the body is complete. `text` says what happened and names no
+  // URL.
+  virtual void OnFetchEnd(const std::optional<SourceError>& error) = 0;
+};
+
+// One GET of one URL: the name is resolved, each address is checked against the policy, and the
+// connection goes to one of those that passed and to no other. It ends within lookup, connect and
+// answer timeout unless the header comes; from there the time is the observer's to watch. A header
+// over its limits ends it.
+class HttpFetch : private CurlObserver {
+ public:
+  HttpFetch(HttpClient client, const SourceUrl& url, bool local, HttpFetchObserver& observer);
+  ~HttpFetch() override;  // aborts
+  HttpFetch(const HttpFetch&) = delete;
+  HttpFetch& operator=(const HttpFetch&) = delete;
+
+  void SetPaused(bool paused);
+
+ private:
+  bool OnSocket(const sockaddr* address) override;
+  void OnConnected() override;
+  bool OnHeaderLine(std::string_view line) override;
+  void OnBody(Bytes body) override;
+  void OnDone(const CurlEnd& end) override;
+
+  void OnResolved(const Result<NameResolver::Addresses, LookupError>& result);
+  void Start(const NameResolver::Addresses& addresses);
+  SourceError ErrorOf(const CurlEnd& end) const;
+  SourceError ConnectErrorOf(const CurlEnd& end) const;
+  // Ends it after `delay`, unless the timer is set anew or cleared.
+  void FailAfter(Duration delay, SourceErrorReason reason, std::string text);
+  void ClearTimer();
+  void Fail(SourceError error);
+
+  HttpClient client_;
+  SourceUrl url_;
+  bool local_;
+  HttpFetchObserver& observer_;
+  NameResolver::LookupId lookup_ = 0;
+  CurlMulti::Transfer* transfer_ = nullptr;
+  EventLoop::TimerId timer_ = 0;
+  bool requested_ = false;
+  bool paused_ = false;
+  size_t lines_ = 0;
+  std::optional<SourceError> own_error_;  // why we aborted it ourselves
+  ResponseHead head_;
+};
+
+}  // namespace headwater

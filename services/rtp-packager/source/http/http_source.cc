@@ -1,0 +1,297 @@
+#include "services/rtp-packager/source/http/http_source.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "services/common/base/check.h"
+#include "services/common/playlist/m3u.h"
+#include "services/common/playlist/pls.h"
+#include "services/common/time/clock.h"
+#include "services/rtp-packager/source/content_sniffer.h"
+#include "services/rtp-packager/source/icy_splitter.h"
+#include "services/rtp-packager/source/source_walk.h"
+
+namespace headwater {
+namespace {
+
+std::string Seconds(Duration duration) {
+  return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
+}
+
+// A page's title stands near its beginning.
+constexpr size_t kPageBytesMax = 32 * 1024;
+
+}  // namespace
+
+// Drives a SourceWalk with one fetch after the other. The observer may destroy it in any call, so
+// nothing of it is touched after one without asking `life_`.
+class HttpSource : public Source, private HttpFetchObserver {
+ public:
+  HttpSource(HttpSourceOpener& opener, const SourceRequest& request, SourceObserver& observer)
+      : opener_(opener),
+        local_(request.local),
+        observer_(observer),
+        walk_(opener.options_.walk, request),
+        life_(std::make_shared<char>()) {
+    const bool refused = opener_.open_count_ >= opener_.options_.sources_max;
+    ++opener_.open_count_;
+    ++opener_.stats_.opened;
+    // Nothing is told from inside Open; the next turn of the loop comes at once.
+    timer_ = opener_.loop_.At(opener_.loop_.now(), [this, refused] {
+      timer_ = 0;
+      if (refused) return Close({SourceErrorReason::kInternal, "too many sources are open"});
+      Fetch();
+    });
+  }
+
+  ~HttpSource() override {
+    ClearTimer();
+    --opener_.open_count_;
+  }
+
+  void SetPaused(bool paused) override {
+    if (std::exchange(paused_, paused) == paused) return;
+    if (fetch_ != nullptr) fetch_->SetPaused(paused);
+    // The time in pause is nobody's silence.
+    if (!paused) last_media_ = MonoNow();
+  }
+
+ private:
+  enum class State {
+    kAsking,    // no header yet
+    kSniffing,  // a header, and too few bytes to tell what it is
+    kReading,   // a list or a page, to its end
+    kPlaying,
+    kClosed,
+  };
+
+  void Fetch() {
+    ClearTimer();
+    fetch_.reset();
+    collected_.clear();
+    if (walk_.current() == nullptr) return Close(walk_.error());
+    state_ = State::kAsking;
+    ++opener_.stats_.requests;
+    const HttpClient client = {opener_.loop_, opener_.options_, opener_.resolver_, opener_.multi_};
+    HttpFetchObserver& self = *this;
+    fetch_ = std::make_unique<HttpFetch>(client, *walk_.current(), local_, self);
+    if (paused_) fetch_->SetPaused(true);
+  }
+
+  void OnFetchRequested(MonoTime time) override {
+    if (!std::exchange(requested_, true)) observer_.OnRequested(time);
+  }
+
+  void OnFetchHead(const ResponseHead& head) override {
+    if (head.status() / 100 == 3 && head.location()) {
+      ++opener_.stats_.redirects;
+      walk_.OnRedirect(*head.location());
+      return Fetch();
+    }
+    if (head.status() / 100 != 2) return Fail(SourceErrorReason::kHttpStatus, head.StatusText());
+    head_ = head.head();
+    splitter_.emplace(head.metaint());
+    state_ = State::kSniffing;
+    LimitTime(opener_.options_.answer_timeout, SourceErrorReason::kSilence,
+              "a header and then no media");
+  }
+
+  void OnFetchBody(Bytes body) override {
+    if (state_ == State::kPlaying) return Play(body);
+    if (state_ == State::kSniffing) return Sniff(body, false);
+    if (state_ == State::kReading) return Read(body);
+  }
+
+  void OnFetchEnd(const std::optional<SourceError>& error) override {
+    if (state_ == State::kPlaying) {
+      return Close(
+          {SourceErrorReason::kClosed, walk_.Describe(error ? error->text : "the stream ended")});
+    }
+    if (state_ == State::kSniffing && !error) return Sniff({}, true);
+    if (state_ == State::kReading && !error) return FinishReading();
+    if (error) return Fail(error->reason, error->text);
+    Fail(SourceErrorReason::kHeader, "not an HTTP answer");
+  }
+
+  void Sniff(Bytes body, bool complete) {
+    if (!collected_.empty() || complete) {
+      Collect(body);
+      body = AsBytes(collected_);
+    }
+    kind_ = SniffContent(head_.content_type, walk_.current()->target, body, complete);
+    switch (kind_) {
+      case ContentKind::kNeedMore:
+        if (collected_.empty()) Collect(body);
+        return;
+      case ContentKind::kMedia:
+        return BeginPlaying(body);
+      case ContentKind::kPlaylist:
+      case ContentKind::kHtml:
+        if (collected_.empty()) Collect(body);
+        return BeginReading(complete);
+      case ContentKind::kHls:
+        return Fail(SourceErrorReason::kPlaylist, "an HLS playlist, which is not supported");
+      case ContentKind::kOther:
+        break;
+    }
+    if (body.empty()) return Fail(SourceErrorReason::kClosed, "an answer without a body");
+    Fail(SourceErrorReason::kCodec,
+         fmt::format("{} is nothing to play",
+                     head_.content_type.empty() ? "data without a type" : head_.content_type));
+  }
+
+  void BeginReading(bool complete) {
+    state_ = State::kReading;
+    if (complete) return FinishReading();
+    LimitTime(opener_.options_.document_timeout,
+              kind_ == ContentKind::kHtml ? SourceErrorReason::kHtml : SourceErrorReason::kPlaylist,
+              kind_ == ContentKind::kHtml ? "a web page" : "a playlist");
+    Read({});
+  }
+
+  void Read(Bytes body) {
+    Collect(body);
+    if (kind_ == ContentKind::kHtml) {
+      if (collected_.size() >= kPageBytesMax || !HtmlTitle(collected_).empty()) FinishReading();
+    } else if (collected_.size() > opener_.options_.document_bytes_max) {
+      Fail(SourceErrorReason::kPlaylist,
+           fmt::format("a playlist larger than {} bytes", opener_.options_.document_bytes_max));
+    }
+  }
+
+  void FinishReading() {
+    if (kind_ == ContentKind::kHtml) {
+      const std::string title = HtmlTitle(collected_);
+      return Fail(SourceErrorReason::kHtml,
+                  title.empty() ? "a web page" : fmt::format("a web page, \"{}\"", title));
+    }
+    ++opener_.stats_.playlists;
+    const PlaylistLimits limits = {.bytes_max = opener_.options_.document_bytes_max,
+                                   .entries_max = opener_.options_.walk.playlist_targets_max};
+    const auto playlist =
+        LooksLikePls(collected_) ? ParsePls(collected_, limits) : ParseM3u(collected_, limits);
+    if (!playlist.ok()) {
+      return Fail(SourceErrorReason::kPlaylist,
+                  fmt::format("a playlist that is {}", ToString(playlist.error())));
+    }
+    std::vector<std::string> targets;
+    for (const PlaylistEntry& entry : playlist->entries) targets.push_back(entry.location);
+    walk_.OnPlaylist(targets);
+    Fetch();
+  }
+
+  void BeginPlaying(Bytes body) {
+    state_ = State::kPlaying;
+    ++opener_.stats_.answered;
+    head_.url = walk_.current()->ToString();
+    head_.hops = walk_.hops();
+    head_.url_index = walk_.url_index();
+    last_media_ = MonoNow();
+    WatchSilence();
+    // What has been collected must not move while it is being told.
+    const std::string collected = std::exchange(collected_, {});
+    const Bytes media = collected.empty() ? body : AsBytes(collected);
+    const std::weak_ptr<char> life = life_;
+    observer_.OnAnswered(head_);
+    if (!life.expired() && state_ == State::kPlaying) Play(media);
+  }
+
+  void Play(Bytes input) {
+    last_media_ = opener_.loop_.now();
+    const std::weak_ptr<char> life = life_;
+    while (!input.empty()) {
+      const IcySplitter::Piece piece = splitter_->Take(input);
+      if (!piece.media.empty()) observer_.OnMedia(piece.media);
+      if (life.expired()) return;
+      if (piece.title) observer_.OnTitle(*piece.title);
+      if (life.expired()) return;
+    }
+  }
+
+  // One timer that is set again when it comes, not with every chunk. A first lapse is only a
+  // suspicion: where this process was not running, the media may be waiting in the socket, and the
+  // loop looks there before the second.
+  void WatchSilence() {
+    ClearTimer();
+    const Duration limit = opener_.options_.stall_timeout;
+    const MonoTime now = opener_.loop_.now();
+    const bool lapsed = !paused_ && now - last_media_ >= limit;
+    if (lapsed && std::exchange(suspicious_, true)) {
+      return Close({SourceErrorReason::kSilence,
+                    walk_.Describe(fmt::format("no data for {}", Seconds(limit)))});
+    }
+    suspicious_ = lapsed;
+    MonoTime next = paused_ ? now + limit : last_media_ + limit;
+    if (lapsed) next = now + limit / 20;
+    timer_ = opener_.loop_.At(next, [this] {
+      timer_ = 0;
+      WatchSilence();
+    });
+  }
+
+  void LimitTime(Duration limit, SourceErrorReason reason, std::string_view what) {
+    ClearTimer();
+    timer_ = opener_.loop_.At(
+        opener_.loop_.now() + limit,
+        [this, reason, text = fmt::format("{}, unfinished after {}", what, Seconds(limit))] {
+          timer_ = 0;
+          Fail(reason, std::string(text));
+        });
+  }
+
+  void Collect(Bytes body) {
+    if (body.data() != AsBytes(collected_).data()) collected_ += AsText(body);
+  }
+
+  // This URL is no good; on to the next.
+  void Fail(SourceErrorReason reason, const std::string& text) {
+    walk_.OnFailure(reason, text);
+    Fetch();
+  }
+
+  void Close(const SourceError& error) {
+    ClearTimer();
+    fetch_.reset();
+    state_ = State::kClosed;
+    ++opener_.stats_.closed[static_cast<size_t>(error.reason)];
+    observer_.OnClosed(error);
+  }
+
+  void ClearTimer() { opener_.loop_.Cancel(std::exchange(timer_, 0)); }
+
+  HttpSourceOpener& opener_;
+  bool local_;
+  SourceObserver& observer_;
+  SourceWalk walk_;
+  std::shared_ptr<char> life_;
+  EventLoop::TimerId timer_ = 0;
+  State state_ = State::kAsking;
+  bool requested_ = false;
+  bool paused_ = false;
+  bool suspicious_ = false;
+  SourceHead head_;
+  ContentKind kind_ = ContentKind::kNeedMore;
+  std::string collected_;  // at most document_bytes_max and one chunk
+  std::optional<IcySplitter> splitter_;
+  MonoTime last_media_;
+  std::unique_ptr<HttpFetch> fetch_;
+};
+
+HttpSourceOpener::HttpSourceOpener(EventLoop& loop, HttpSourceOptions options)
+    : loop_(loop),
+      options_(std::move(options)),
+      resolver_(loop, {.name_servers = options_.name_servers, .cache = options_.lookup_cache}),
+      multi_(loop) {}
+
+HttpSourceOpener::~HttpSourceOpener() { HW_CHECK(open_count_ == 0); }
+
+std::unique_ptr<Source> HttpSourceOpener::Open(const SourceRequest& request,
+                                               SourceObserver& observer) {
+  return std::make_unique<HttpSource>(*this, request, observer);
+}
+
+}  // namespace headwater

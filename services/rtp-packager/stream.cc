@@ -1,0 +1,285 @@
+#include "services/rtp-packager/stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace headwater::packager {
+namespace {
+
+// Titles that wait for the audio that they belong to.
+constexpr size_t kTitlesMax = 16;
+// An opening that gave media for this long was a good one: the next begins with the shortest wait.
+constexpr Duration kGoodOpening = 5s;
+
+}  // namespace
+
+std::string_view StreamStateName(StreamState state) {
+  switch (state) {
+    case StreamState::kOpening:
+      return "Opening";
+    case StreamState::kReady:
+      return "Ready";
+    case StreamState::kSending:
+      return "Sending";
+    case StreamState::kSilent:
+      return "Silent";
+    case StreamState::kFailed:
+      break;
+  }
+  return "Failed";
+}
+
+std::string_view StreamEventName(StreamEvent event) {
+  switch (event) {
+    case StreamEvent::kFormatKnown:
+      return "format known";
+    case StreamEvent::kTransmit:
+      return "transmit";
+    case StreamEvent::kSourceGone:
+      return "source gone";
+    case StreamEvent::kMediaBack:
+      return "media back";
+    case StreamEvent::kGivenUp:
+      break;
+  }
+  return "given up";
+}
+
+Stream::Stream(const Options& options, StreamConfig config, const StreamEnvironment& environment)
+    : options_(options), config_(std::move(config)), environment_(environment) {
+  texts_.name = config_.title;
+  last_media_ = environment_.now().mono;
+  if (config_.test_tone) {
+    OpenTone();
+  } else {
+    OpenSource(0);
+  }
+}
+
+Stream::~Stream() = default;
+
+void Stream::Update(const StreamConfig& config) {
+  config_.urls = config.urls;
+  config_.local = config.local;
+  config_.silence_limit = config.silence_limit;
+}
+
+void Stream::Fire(StreamEvent event) {
+  const auto row = std::find_if(
+      kStreamTransitions.begin(), kStreamTransitions.end(),
+      [&](const StreamTransition& each) { return each.from == state_ && each.event == event; });
+  if (row == kStreamTransitions.end()) return;
+  state_ = row->to;
+  if (event == StreamEvent::kSourceGone) ++stats_.silences_total;
+  if (state_ == StreamState::kReady || state_ == StreamState::kSending) {
+    error_.clear();
+    error_reason_ = {};
+  }
+  Touch();
+}
+
+void Stream::Touch() {
+  ++revision_;
+  environment_.wake();
+}
+
+void Stream::OpenTone() {
+  const MonoTime now = environment_.now().mono;
+  times_ = {now, now, now};
+  texts_.title = "440 Hz";
+  texts_.began = environment_.now().wall;
+  OnFormat(environment_.tone->format, now);
+  if (state_ == StreamState::kOpening) Fire(StreamEvent::kFormatKnown);
+}
+
+void Stream::OpenSource(size_t first) {
+  const MonoTime now = environment_.now().mono;
+  opened_at_ = now;
+  reopen_at_ = kNever;
+  flowing_ = false;
+  paused_ = false;
+  framer_.reset();
+  url_index_ = config_.urls.empty() ? 0 : first % config_.urls.size();
+  source_ = environment_.opener->Open(
+      {.urls = config_.urls, .first = url_index_, .local = config_.local}, *this);
+}
+
+void Stream::CloseSource() {
+  source_.reset();
+  paused_ = false;
+}
+
+void Stream::OnRequested(MonoTime time) {
+  if (!times_.source_requested) times_.source_requested = time;
+}
+
+void Stream::OnAnswered(const SourceHead& head) {
+  const MonoTime now = environment_.now().mono;
+  if (!times_.source_answered) times_.source_answered = now;
+  url_index_ = head.url_index;
+  source_url_ = head.url;
+  content_type_ = head.content_type;
+  if (!head.icy_name.empty()) texts_.name = head.icy_name;
+  if (!head.icy_url.empty()) texts_.url = head.icy_url;
+  if (head.bitrate_kbps > 0) icy_bits_per_second_ = static_cast<uint32_t>(head.bitrate_kbps) * 1000;
+  framer_ = MakeFramer(content_type_);
+  Touch();
+}
+
+void Stream::OnMedia(Bytes media) {
+  if (state_ == StreamState::kFailed || !framer_) return;
+  if (queue_.octets() > 2 * options_.queue_bytes_max || queue_.length() > 2 * options_.queue_max) {
+    stats_.overflow_octets_total += media.size();
+    return;
+  }
+  const MonoTime now = environment_.now().mono;
+  framer_->Push(media);
+  DrainFramer(now);
+  if (state_ == StreamState::kFailed) return;
+  UpdatePause();
+  // While media flows in time, the next deadline is known; anything else wants a look.
+  if (state_ != StreamState::kSending || starved_) environment_.wake();
+}
+
+void Stream::DrainFramer(MonoTime now) {
+  while (state_ != StreamState::kFailed) {
+    switch (framer_->Next()) {
+      case FramerStep::kNeedBytes:
+        return;
+      case FramerStep::kFormat:
+        OnFormat(framer_->format(), now);
+        break;
+      case FramerStep::kFrame:
+        if (queue_.empty()) filling_since_ = now;
+        queue_.Push(framer_->frame());
+        last_media_ = now;
+        flowing_ = true;
+        Fire(StreamEvent::kFormatKnown);
+        break;
+      case FramerStep::kError:
+        OnUnusable(framer_->error());
+        return;
+    }
+  }
+}
+
+void Stream::OnFormat(const AudioFormat& format, MonoTime now) {
+  RtpFormat announced = ToRtpFormat(format);
+  if (announced.bits_per_second == 0) announced.bits_per_second = icy_bits_per_second_;
+  const RtpFormat* expected = format_             ? &*format_
+                              : config_.announced ? &*config_.announced
+                                                  : nullptr;
+  if (expected && !expected->SameAnnouncement(announced)) {
+    GiveUp("codec", "the source is now " + announced.description + ", announced was " +
+                        expected->description);
+    return;
+  }
+  audio_ = format;
+  if (format_) return;
+  format_ = std::move(announced);
+  times_.format_known = now;
+  clock_.emplace(format_->clock_rate, RtpTimestamp(0));
+  payloader_ = MakePayloader(
+      format.codec, {.payload_max = options_.payload_max, .group_max = options_.group_max});
+}
+
+void Stream::OnTitle(const StreamTitle& title) {
+  // The first is what plays now, by all that the server tells; later ones begin with the audio that
+  // they came with.
+  if (!has_title_ || state_ != StreamState::kSending) {
+    ShowTitle(title);
+    return;
+  }
+  if (titles_.size() >= kTitlesMax) {
+    ShowTitle(titles_.front().title);
+    titles_.pop_front();
+  }
+  titles_.push_back({queue_.pushed_total(), title});
+}
+
+void Stream::ShowTitle(const StreamTitle& title) {
+  has_title_ = true;
+  texts_.title = title.title;
+  if (!title.url.empty()) texts_.url = title.url;
+  texts_.began = environment_.now().wall;
+  Touch();
+}
+
+void Stream::ShowDueTitles() {
+  while (!titles_.empty() && titles_.front().frame <= queue_.popped_total()) {
+    ShowTitle(titles_.front().title);
+    titles_.pop_front();
+  }
+}
+
+void Stream::OnClosed(const SourceError& error) {
+  const MonoTime now = environment_.now().mono;
+  // The last frame needs no further bytes to be one.
+  if (framer_ && state_ != StreamState::kFailed) {
+    framer_->Finish();
+    DrainFramer(now);
+  }
+  CloseSource();
+  if (state_ == StreamState::kFailed) return;
+  last_error_ = error.text;
+  if (reopen_at_ != kNever) return;  // OnUnusable has chosen the next URL
+  if (state_ == StreamState::kOpening) {
+    if (error.reason == SourceErrorReason::kClosed) {
+      GiveUp("silence", "ended before any audio: " + error.text);
+    } else {
+      GiveUp(SourceErrorReasonName(error.reason), error.text);
+    }
+    return;
+  }
+  // Where it played, it is tried again first; an opening that failed has tried every URL.
+  ScheduleReopen(now, url_index_);
+}
+
+void Stream::OnUnusable(const std::string& text) {
+  const MonoTime now = environment_.now().mono;
+  last_error_ = text;
+  CloseSource();
+  if (state_ == StreamState::kOpening && url_index_ + 1 >= config_.urls.size()) {
+    GiveUp("codec", text);
+    return;
+  }
+  ScheduleReopen(now, url_index_ + 1);
+  if (state_ == StreamState::kOpening) reopen_at_ = now;
+  environment_.wake();
+}
+
+void Stream::ScheduleReopen(MonoTime now, size_t first) {
+  const bool good = flowing_ && now - opened_at_ >= kGoodOpening;
+  backoff_ = good || backoff_ == Duration{} ? options_.reopen_min
+                                            : std::min(2 * backoff_, options_.reopen_max);
+  reopen_at_ = now + backoff_;
+  url_index_ = first;
+  ++stats_.reopens_total;
+  environment_.wake();
+}
+
+void Stream::GiveUp(std::string_view reason, std::string text) {
+  error_reason_ = reason;
+  error_ = std::move(text);
+  reopen_at_ = kNever;
+  CloseSource();
+  Fire(StreamEvent::kGivenUp);
+}
+
+void Stream::UpdatePause() {
+  if (!source_) return;
+  const bool full =
+      queue_.length() >= options_.queue_max || queue_.octets() >= options_.queue_bytes_max;
+  const bool roomy = queue_.length() < options_.queue_max * 9 / 10 &&
+                     queue_.octets() < options_.queue_bytes_max * 9 / 10;
+  if (!paused_ && full) {
+    paused_ = true;
+    source_->SetPaused(true);
+  } else if (paused_ && roomy) {
+    paused_ = false;
+    last_media_ = environment_.now().mono;
+    source_->SetPaused(false);
+  }
+}
+
+}  // namespace headwater::packager
