@@ -50,7 +50,7 @@ def test_listeners_on_both_links_share_one_source(lab, vlans):
         assert not sequence_gaps(rtp)
         ssrcs |= {p.rtp().ssrc for p in rtp}
         sap = capture.wait_packet(of_kind("sap", GROUP), 5).sap()
-        assert f"* {service}" in sap.body and sap.origin == service
+        assert sap.source_filter == service and sap.origin == service
     assert len(ssrcs) == 1
 
 
