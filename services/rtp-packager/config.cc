@@ -1,6 +1,7 @@
 #include "services/rtp-packager/config.h"
 
 namespace headwater::packager {
+namespace {
 
 void ReadOptions(ConfigTable& table, Options& options) {
   table.Read("sessions_max", options.sessions_max, {1, 65536});
@@ -30,6 +31,28 @@ void ReadOptions(ConfigTable& table, Options& options) {
     table.Fault("preroll", "must be shorter than queue_max");
   }
   if (options.rtp_port == options.rtcp_port) table.Fault("rtcp_port", "must differ from rtp_port");
+}
+
+void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
+  table.Read("user_agent", options.user_agent);
+  table.Read("name_servers", options.name_servers);
+  table.Read("ca_file", options.ca_file);
+  table.Read("lookup_timeout", options.lookup_timeout, {100ms, 1min});
+  table.Read("lookup_cache", options.lookup_cache, {0s, 24h});
+  table.Read("connect_timeout", options.connect_timeout, {100ms, 1min});
+  table.Read("answer_timeout", options.answer_timeout, {100ms, 1min});
+}
+
+}  // namespace
+
+PackagerConfig ReadConfig(ConfigTable& table) {
+  PackagerConfig config;
+  ReadOptions(table, config.core);
+  ReadHttp(table, config.http);
+  // One limit for both: the stream looks after it, the opener only where no stream does.
+  config.http.stall_timeout = config.core.stall_limit;
+  config.http.sources_max = config.core.sessions_max + config.core.probes_max;
+  return config;
 }
 
 }  // namespace headwater::packager

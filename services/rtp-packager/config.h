@@ -2,10 +2,17 @@
 
 #include "services/common/config/config_table.h"
 #include "services/rtp-packager/options.h"
+#include "services/rtp-packager/source/http/http_source_options.h"
 
 namespace headwater::packager {
 
-// Reads the table [rtp-packager] over `options`; faults are kept in the table.
-void ReadOptions(ConfigTable& table, Options& options);
+// All of the table [rtp-packager].
+struct PackagerConfig {
+  Options core;
+  HttpSourceOptions http;
+};
+
+// Reads the table over the defaults; faults are kept in the table.
+PackagerConfig ReadConfig(ConfigTable& table);
 
 }  // namespace headwater::packager

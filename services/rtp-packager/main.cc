@@ -4,23 +4,18 @@
 #include "services/common/runtime/service_main.h"
 #include "services/rtp-packager/config.h"
 #include "services/rtp-packager/packager_service.h"
+#include "services/rtp-packager/source/http/http_source.h"
 
 namespace headwater::packager {
 namespace {
 
-// Refuses every URL, until the HTTP source library is here.
-class NoOpener : public SourceOpener {
-  std::unique_ptr<Source> Open(const SourceRequest&, SourceObserver&) override {
-    return std::make_unique<Source>();
-  }
-};
-
 // The parts, in the order in which they need each other.
 class Instance : public ServiceInstance {
  public:
-  Instance(Runtime& runtime, const Options& options, std::unique_ptr<PackagerShell> shell)
+  Instance(Runtime& runtime, const PackagerConfig& config, std::unique_ptr<PackagerShell> shell)
       : runtime_(runtime),
-        options_(options),
+        options_(config.core),
+        opener_(runtime.loop, config.http),
         metrics_(runtime.registry),
         shell_(std::move(shell)),
         rpc_(runtime.loop, runtime.log, options_, metrics_, *shell_, opener_) {}
@@ -58,17 +53,19 @@ class Instance : public ServiceInstance {
 
   Runtime& runtime_;
   const Options options_;
-  NoOpener opener_;
+  HttpSourceOpener opener_;
   PackagerMetrics metrics_;
   std::unique_ptr<PackagerShell> shell_;
   PackagerRpc rpc_;
   EventLoop::TimerId metrics_timer_ = 0;
 };
 
-absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
-  ASSIGN_OR_RETURN(std::unique_ptr<PackagerShell> shell,
-                   PackagerShell::Open(runtime.loop, runtime.log, options, runtime.options.legs));
-  auto instance = std::make_unique<Instance>(runtime, options, std::move(shell));
+absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime,
+                                                        const PackagerConfig& config) {
+  ASSIGN_OR_RETURN(
+      std::unique_ptr<PackagerShell> shell,
+      PackagerShell::Open(runtime.loop, runtime.log, config.core, runtime.options.legs));
+  auto instance = std::make_unique<Instance>(runtime, config, std::move(shell));
   RETURN_IF_ERROR(instance->Open());
   return instance;
 }
@@ -77,7 +74,8 @@ absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const 
 }  // namespace headwater::packager
 
 int main(int argc, char** argv) {
-  headwater::packager::Options options;
+  headwater::packager::PackagerConfig read;
+  headwater::packager::PackagerConfig accepted;
   return headwater::ServiceMain(
       argc, argv,
       {.name = "rtp-packager",
@@ -85,13 +83,12 @@ int main(int argc, char** argv) {
        .http_port = 9464,
        .configure =
            [&](headwater::ConfigTable& table, const headwater::CommonOptions&) {
-             headwater::packager::Options fresh;
-             headwater::packager::ReadOptions(table, fresh);
-             options = fresh;
+             read = headwater::packager::ReadConfig(table);
            },
+       .accept = [&] { accepted = read; },
        .needs_privileges = true,
        .create =
            [&](headwater::Runtime& runtime) {
-             return headwater::packager::Create(runtime, options);
+             return headwater::packager::Create(runtime, accepted);
            }});
 }
