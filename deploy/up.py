@@ -237,8 +237,11 @@ def main() -> int:
         say(f"not built: {', '.join(missing)} in {arguments.bin_dir}: run ./headwater build")
         return 69
     for name in names:
-        checked = subprocess.run([arguments.bin_dir / name, "--config", arguments.config, "--check-config"])
+        argv = [arguments.bin_dir / name, "--config", arguments.config, "--check-config"]
+        checked = subprocess.run(argv, capture_output=True, text=True)
         if checked.returncode != 0:
+            print(checked.stderr or checked.stdout, end="", file=sys.stderr)
+            say(f"{name} refuses the configuration")
             return checked.returncode
     config = tomllib.loads(arguments.config.read_text())
     Path(config.get("run_dir", "/run/headwater")).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE))
 
-from lab import Headend, Lab  # noqa: E402
+from lab import Headend, Lab, Scene  # noqa: E402
 
 _ALLOWED = {
     line.split()[0] for line in (HERE / "allowed-skips").read_text().splitlines() if line.strip() and line[0] != "#"
@@ -26,20 +26,26 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if os.geteuid() != 0:
         raise pytest.UsageError("the lab makes network namespaces: run as root")
+    config.lab_bin_dir = lambda: _bin_dir(config)
     config.lab_bad_skips = []
     config.lab_skips = 0
 
 
-@pytest.fixture(scope="session")
-def bin_dir(request) -> Path:
-    """The folder of the services' binaries under test."""
-    given = request.config.getoption("--bin-dir")
+def _bin_dir(config) -> Path:
+    given = config.getoption("--bin-dir")
     if given:
         return Path(given).resolve()
-    built = [p for p in (ROOT / "build").glob("*/bin") if p.is_dir()]
-    if not built:
-        pytest.fail("no binaries: run ./headwater build, or give --bin-dir")
-    return max(built, key=lambda p: p.stat().st_mtime)
+    built = [p for p in (ROOT / "build").glob("*/bin") if (p / "session-manager").exists()]
+    return max(built, key=lambda p: p.stat().st_mtime, default=ROOT / "build" / "release" / "bin")
+
+
+@pytest.fixture(scope="session")
+def bin_dir(pytestconfig) -> Path:
+    """The folder of the services' binaries under test."""
+    found = _bin_dir(pytestconfig)
+    if not found.is_dir():
+        pytest.fail(f"no programs in {found}: run ./headwater build, or give --bin-dir")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +78,18 @@ def lab(request):
 def headend(lab, bin_dir) -> Headend:
     """A headend on link "lan", configured and not started."""
     return Headend(lab, bin_dir)
+
+
+@pytest.fixture
+def unstarted(lab, headend) -> Scene:
+    """The usual scene (lab/scene.py) before its headend runs: its configuration may be changed."""
+    return Scene(lab, headend)
+
+
+@pytest.fixture
+def scene(unstarted) -> Scene:
+    """The usual scene, the headend running."""
+    return unstarted.start()
 
 
 def _has_finding(log: str) -> bool:

@@ -1,13 +1,14 @@
 """The lab: a network of namespaces with switches, hosts, stock players, real stations and captures."""
 
 from .capture import Capture, of_kind
-from .headend import FIRST_NUMBER, TONE_NUMBER, Headend, group4, group6, to_toml
+from .headend import FIRST_NUMBER, TONE_NUMBER, Headend, SplitHeadend, group4, group6, to_toml
 from .icecast import Icecast
 from .namespace import Membership, Namespace
 from .network import SITE_PREFIX, Host, Lab, Leg, Link
 from .packets import Packet, Record, Rtcp, Rtp, Sap, has_bye, joins, leaves, sequence_gaps
 from .players import FfmpegListener, GstListener
 from .process import Process
+from .scene import TONE, Scene
 from .wait import let_pass, stays, wait_until
 
 __all__ = [
@@ -30,6 +31,9 @@ __all__ = [
     "Rtp",
     "SITE_PREFIX",
     "Sap",
+    "Scene",
+    "SplitHeadend",
+    "TONE",
     "TONE_NUMBER",
     "group4",
     "group6",

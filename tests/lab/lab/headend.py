@@ -93,6 +93,11 @@ class Headend:
         return self._icecast
 
     @property
+    def sender(self) -> Host:
+        """Where RTP and SAP come from."""
+        return self.host
+
+    @property
     def run_dir(self) -> Path:
         return self.directory / "run"
 
@@ -206,3 +211,43 @@ class Headend:
         text = self.ns.http(f"http://127.0.0.1:{SERVICES[service]}/metrics")
         samples = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)", text, re.M)
         return sum(float(value) for value in samples)
+
+
+class SplitHeadend(Headend):
+    """The same headend in namespaces of their own: a watcher in each link, a sender with a leg in all, and the manager.
+
+    They share one run folder, as containers share a bind-mounted /run/headwater; nothing else. `host` is the sender.
+    """
+
+    def __init__(self, lab: Lab, bin_dir: Path, links: tuple[str, ...] = ("vlan10", "vlan20"), name: str = "sender"):
+        super().__init__(lab, bin_dir, links, name)
+        self.watchers = [lab.host(f"watcher-{link.name}", link) for link in self.links]
+        self.control = lab.host("control")
+        self.processes: dict[str, Process] = {}
+        sockets = [f"unix:{self.run_dir}/membership-watcher{f'@{i}' if i else ''}.sock" for i in range(len(self.links))]
+        self.config["session-manager"] = {"membership_watchers": sockets}
+
+    def start(self, timeout: float = 60) -> None:
+        for folder in ("run", "state", "logs"):
+            (self.directory / folder).mkdir(exist_ok=True)
+        for number, watcher in enumerate(self.watchers):
+            self._start(watcher, "membership-watcher", number)
+        for service in ("rtp-packager", "sap-announcer"):
+            self._start(self.host, service)
+        for service in ("directory-resolver", "session-manager"):
+            self._start(self.control, service)
+        for process in self.processes.values():
+            process.wait_log("ready", timeout)
+
+    def _start(self, host: Host, service: str, instance: int = 0) -> None:
+        own_legs = {link.name: host.legs[link.name].interface for link in self.links if link.name in host.legs}
+        path = self.directory / f"{host.name}.toml"
+        path.write_text(to_toml({**self.config, "legs": own_legs}))
+        argv = [self.bin_dir / service, "--config", path, *(["--instance", str(instance)] if instance else [])]
+        self.processes[f"{service}@{instance}" if instance else service] = host.ns.start(argv, service, env=self.env)
+
+    def stop(self) -> int:
+        return max(abs(process.stop(20)) for process in reversed(self.processes.values()))
+
+    def log(self, service: str) -> str:
+        return self.processes[service].log()

@@ -122,6 +122,15 @@ class Sap:
         return [line[len(kind) + 1 :] for line in self.body.split("\r\n") if line.startswith(kind + "=")]
 
     @property
+    def source_filter(self) -> str:
+        """The one source that a=source-filter admits for any group or this SDP's; "" without the line."""
+        for line in self.lines("a"):
+            words = line.split()
+            if words[:2] == ["source-filter:", "incl"] and words[4] in ("*", self.line("c").split()[2].split("/")[0]):
+                return words[5]
+        return ""
+
+    @property
     def version(self) -> int:
         """sess-version of the o= line."""
         return int(self.line("o").split()[2])

@@ -1,0 +1,169 @@
+// What packagers and announcers are told.
+#include <algorithm>
+#include <utility>
+
+#include "services/session-manager/reconciler.h"
+
+namespace headwater::session_manager {
+
+void Reconciler::DriveOutlets(const Channel& channel, Session* session) {
+  for (size_t i = 0; i < senders_.size(); ++i) {
+    DrivePackager(i, channel, session);
+    DriveAnnouncer(i, channel, session);
+  }
+}
+
+// What runs or is announced is neither changed nor stopped while it is open whether the session
+// goes on with it.
+bool Reconciler::IsHeld(const Session& session) const {
+  return session.state == State::kResolving ||
+         (session.state == State::kFailed && session.failure == "no_sender");
+}
+
+void Reconciler::DrivePackager(size_t index, const Channel& channel, Session* session) {
+  Sender& sender = senders_[index];
+  const bool is_its_sender = IsActive(session->state) && session->sender == index;
+  if (!sender.packager_ready() || IsHeld(*session)) return;
+  // An adopted session runs; nothing can be told until its station is known.
+  if (is_its_sender && !session->station) return;
+  if (!is_its_sender && !sender.sessions.contains(channel)) return;
+  PackagerOutlet& outlet = sender.sessions[channel];
+  std::optional<SessionSpec> wanted;
+  if (is_its_sender) wanted = WantedSession(*session, sender);
+  const bool may_stop = settled_ || outlet.told();
+  switch (outlet.Next(wanted ? &*wanted : nullptr, may_stop, now_.mono)) {
+    case OutletStep::kNothing:
+      break;
+    case OutletStep::kForget:
+      sender.sessions.erase(channel);
+      break;
+    case OutletStep::kStop:
+      outlet.BeginStop();
+      Emit(StopSession{.sender = index, .channel = channel});
+      break;
+    case OutletStep::kApply:
+      if (session->pinned) {
+        wanted->ssrc = session->ssrc;
+        wanted->format = session->format;
+      }
+      outlet.BeginApply(*wanted);
+      Emit(ApplySession{.sender = index, .spec = *std::move(wanted)});
+      break;
+  }
+}
+
+void Reconciler::DriveAnnouncer(size_t index, const Channel& channel, Session* session) {
+  Sender& sender = senders_[index];
+  if (!sender.announcer_synced || IsHeld(*session)) return;
+  const bool is_its_sender = IsActive(session->state) && session->sender == index;
+  if (!is_its_sender && !sender.announcements.contains(channel)) return;
+  AnnouncerOutlet& outlet = sender.announcements[channel];
+  if (is_its_sender && session->origin.id == 0 && outlet.status() && session->pinned) {
+    TakeOrigin(*session, *outlet.status());
+  }
+  std::optional<Announcement> wanted;
+  if (is_its_sender) {
+    wanted = WantedAnnouncement(*session, sender);
+    // Nothing to say yet, or nowhere to say it: what is announced stays.
+    if (!wanted) return;
+  }
+  const bool may_stop = settled_ || outlet.told();
+  switch (outlet.Next(wanted ? &*wanted : nullptr, may_stop, now_.mono)) {
+    case OutletStep::kNothing:
+      break;
+    case OutletStep::kForget:
+      sender.announcements.erase(channel);
+      break;
+    case OutletStep::kStop:
+      outlet.BeginStop();
+      Emit(StopAnnouncement{.sender = index, .channel = channel});
+      break;
+    case OutletStep::kApply:
+      wanted->origin = session->origin;
+      outlet.BeginApply(*wanted);
+      Emit(ApplyAnnouncement{.sender = index, .announcement = *std::move(wanted)});
+      break;
+  }
+}
+
+// An announcer that ran on while the manager was away knows what listeners hold.
+void Reconciler::TakeOrigin(Session& session, const AnnouncementStatus& status) {
+  session.origin = status.announcement.origin;
+  session.announced = true;
+  for (const AnnouncedLink& link : status.announcement.links) {
+    const auto use = session.links.find(link.link);
+    if (use == session.links.end()) continue;
+    use->second.joins = std::max(use->second.joins, link.joins_total);
+  }
+}
+
+SessionSpec Reconciler::WantedSession(const Session& session, const Sender& sender) const {
+  const PlanDirectory& directory = DirectoryOf(session.number);
+  SessionSpec spec{.channel = session.channel,
+                   .station = *session.station,
+                   .links = SendableLinks(session, sender),
+                   .transmit = session.transmit,
+                   .local = directory.local,
+                   .dscp = directory.dscp,
+                   .hop_limit = directory.hop_limit != 0 ? directory.hop_limit
+                                                         : HopLimitByScope(session.channel.group),
+                   .silence_limit = directory.silence_limit,
+                   .format = std::nullopt};
+  if (session.transmit) {
+    std::erase_if(spec.links,
+                  [&](const std::string& link) { return !session.links.at(link).cleared; });
+  }
+  return spec;
+}
+
+std::optional<Announcement> Reconciler::WantedAnnouncement(const Session& session,
+                                                           const Sender& sender) const {
+  if (!session.format) return std::nullopt;
+  const PackagerStatus* status = StatusOf(session);
+  const bool has_media = status != nullptr && status->state != PackagerState::kOpening;
+  if (!has_media && !session.announced && !session.pinned) return std::nullopt;
+  // Nobody is left to hear of it.
+  if (session.state == State::kLingering && !session.announced) return std::nullopt;
+  const PlanDirectory& directory = DirectoryOf(session.number);
+  Announcement announcement{.channel = session.channel,
+                            .number = session.number,
+                            .links = {},
+                            .format = *session.format,
+                            .info = session.info,
+                            .hop_limit = directory.hop_limit != 0
+                                             ? directory.hop_limit
+                                             : HopLimitByScope(session.channel.group),
+                            .origin = {}};
+  for (const std::string& link : SendableLinks(session, sender)) {
+    announcement.links.push_back({.link = link, .joins_total = session.links.at(link).joins});
+  }
+  if (announcement.links.empty()) return std::nullopt;
+  return announcement;
+}
+
+bool Reconciler::HasOutlets(const Channel& channel) const {
+  return std::any_of(senders_.begin(), senders_.end(), [&](const Sender& sender) {
+    return sender.sessions.contains(channel) || sender.announcements.contains(channel);
+  });
+}
+
+void Reconciler::ConsiderOutlets(const Session& session, MonoTime& wake) const {
+  if (IsHeld(session)) return;
+  const auto consider = [&](MonoTime time) {
+    if (time > now_.mono) wake = std::min(wake, time);
+  };
+  for (size_t i = 0; i < senders_.size(); ++i) {
+    const Sender& sender = senders_[i];
+    const bool wanted = IsActive(session.state) && session.sender == i;
+    const auto packager = sender.sessions.find(session.channel);
+    if (packager != sender.sessions.end() && sender.packager_ready()) {
+      consider(packager->second.NextDeadline(wanted));
+    }
+    const auto announcer = sender.announcements.find(session.channel);
+    if (announcer != sender.announcements.end() && sender.announcer_synced) {
+      consider(announcer->second.NextDeadline(wanted));
+    }
+  }
+}
+
+}  // namespace headwater::session_manager

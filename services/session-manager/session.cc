@@ -1,0 +1,50 @@
+#include "services/session-manager/session.h"
+
+#include <algorithm>
+
+namespace headwater::session_manager {
+
+bool Session::HasPresent() const {
+  return std::any_of(links.begin(), links.end(),
+                     [](const auto& entry) { return entry.second.present; });
+}
+
+uint32_t Session::members() const {
+  uint32_t sum = 0;
+  for (const auto& [name, use] : links) sum += use.present ? use.members : 0;
+  return sum;
+}
+
+std::vector<std::string> Session::PresentLinks() const {
+  std::vector<std::string> present;
+  for (const auto& [name, use] : links) {
+    if (use.present) present.push_back(name);
+  }
+  return present;
+}
+
+void Session::ClearRun() {
+  sender.reset();
+  format.reset();
+  info = StreamInfo{};
+  ssrc = 0;
+  origin = Origin{};
+  source_url.clear();
+  receivers = 0;
+  fraction_lost_max = 0;
+  transmit = false;
+  pinned = false;
+  listed = false;
+  silent = false;
+  announced = false;
+  play_reported = false;
+  times = StartTimes{};
+  for (auto& [name, use] : links) {
+    use.admitted = false;
+    use.cleared = false;
+    use.announce_by = kNever;
+    use.late_join.reset();
+  }
+}
+
+}  // namespace headwater::session_manager

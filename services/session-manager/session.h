@@ -1,0 +1,115 @@
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/common/net/ip_address.h"
+#include "services/common/time/mono_time.h"
+#include "services/session-manager/media.h"
+#include "services/session-manager/outlet.h"
+#include "services/session-manager/session_state.h"
+#include "services/session-manager/timeline.h"
+
+namespace headwater::session_manager {
+
+// What others are shown of a session.
+struct SessionView {
+  Channel channel;
+  uint32_t number = 0;
+  State state = State::kIdle;
+  std::optional<Station> station;
+  // With members.
+  std::vector<std::string> links;
+  uint32_t members = 0;
+  // Empty when none.
+  std::string sender;
+  std::optional<MediaFormat> format;
+  StreamInfo info;
+  std::string source_url;
+  std::string error;
+  absl::Time since;
+  uint32_t receivers = 0;
+  double fraction_lost_max = 0;
+  bool operator==(const SessionView&) const = default;
+};
+
+// A session's use of one link: from its first member until the linger after its last.
+struct LinkUse {
+  bool present = false;
+  // Found running by a manager that does not know yet who listens.
+  bool held = false;
+  MonoTime absent_since{};
+  uint32_t members = 0;
+  // As the watcher counts, and as we tell the announcer: ours goes on when the watcher restarts.
+  uint64_t watcher_joins = 0;
+  uint64_t joins = 0;
+  absl::Time last_join = absl::InfinitePast();
+  // Kernel time of a join that no announcement has answered yet.
+  std::optional<absl::Time> late_join;
+  // Counted by Admission: it may be sent into.
+  bool admitted = false;
+  // The announcement has left there, or has been waited for long enough.
+  bool cleared = false;
+  MonoTime announce_by = kNever;
+};
+
+// One channel that is, was or may be served. Plain state; the Reconciler decides. Only Fire
+// changes `state`.
+struct Session {
+  Channel channel;
+  uint32_t number = 0;
+  State state = State::kIdle;
+  // Of the present state.
+  MonoTime since{};
+  absl::Time since_wall;
+  std::map<std::string, LinkUse> links;
+  std::optional<Station> station;
+  // Index of the sender; nothing until placed.
+  std::optional<size_t> sender;
+  std::optional<MediaFormat> format;
+  StreamInfo info;
+  uint32_t ssrc = 0;
+  Origin origin;
+  std::string source_url;
+  std::string error;
+  // Of the closed set of failure metrics.
+  std::string failure;
+  uint32_t receivers = 0;
+  double fraction_lost_max = 0;
+  bool transmit = false;
+  // Format and SSRC have to be kept: it ran already.
+  bool pinned = false;
+  // Seen in the packager's list.
+  bool listed = false;
+  bool silent = false;
+  bool announced = false;
+  bool play_reported = false;
+  StartTimes times;
+  // Kernel time of the report that called for it; nothing when it was adopted or retried, which
+  // would spoil the measurement.
+  std::optional<absl::Time> reported;
+  // When the last member went.
+  std::optional<absl::Time> left;
+  int attempts = 0;
+  MonoTime retry_at = kNever;
+  // Place in the queue for room; 0: not refused.
+  uint64_t waiting = 0;
+  // When the reconciler has to look at it again.
+  MonoTime wake = kNever;
+  Timeline timeline;
+  SessionView shown;
+
+  bool HasPresent() const;
+  uint32_t members() const;
+  std::vector<std::string> PresentLinks() const;
+  // What a start leaves behind; links, timeline and attempts stay.
+  void ClearRun();
+};
+
+}  // namespace headwater::session_manager
