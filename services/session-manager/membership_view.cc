@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "services/common/base/fault.h"
-
 namespace headwater::session_manager {
 
 MembershipView::MembershipView(size_t watchers, Duration listener_interval)
@@ -75,8 +73,7 @@ void MembershipView::OnSynced(size_t watcher, MonoTime now, Groups& changed) {
 }
 
 void MembershipView::Settle(Watcher& watcher, Link& link, MonoTime now, Groups& changed) {
-  const bool known =
-      (watcher.synced && link.listed && link.sync == LinkSync::kSynced) || FaultInjected("synced");
+  const bool known = watcher.synced && link.listed && link.sync == LinkSync::kSynced;
   if (known) {
     link.unknown_since = kNever;
     Forget(watcher, link, /*all=*/false, changed);

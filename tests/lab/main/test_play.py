@@ -19,7 +19,6 @@ from lab import (
     sequence_gaps,
     wait_until,
 )
-from lab.judge import judge
 
 
 @pytest.mark.parametrize("family", ["ipv6", "ipv4"])
@@ -35,7 +34,7 @@ def test_a_player_that_only_joins_hears_the_station(scene, family):
     assert {p.rtp().payload_type for p in rtp} == {14}
     assert {p.hops for p in rtp + sap} == {64 if family == "ipv6" else 32}
     assert not sequence_gaps(rtp)
-    assert judge(scene.capture, scene.headend.host.leg) == []
+    assert not scene.capture.malformed()
 
 
 def test_the_built_in_tone_needs_no_station(scene):

@@ -1,0 +1,61 @@
+#include "services/session-manager/config.h"
+
+#include <set>
+#include <utility>
+
+namespace headwater::session_manager {
+namespace {
+
+std::vector<SenderOptions> ReadSenders(ConfigTable& table, const SenderOptions& local) {
+  std::vector<SenderOptions> senders;
+  std::set<std::string> names;
+  for (ConfigTable each : table.Tables("senders")) {
+    SenderOptions sender = local;
+    each.Read("name", sender.name);
+    each.Read("packager", sender.packager);
+    each.Read("announcer", sender.announcer);
+    each.RejectUnknown();
+    if (sender.name.empty() || !names.insert(sender.name).second) {
+      each.Fault("name", "must be given, and differ from the other senders'");
+    }
+    senders.push_back(std::move(sender));
+  }
+  if (senders.empty()) senders.push_back(local);
+  return senders;
+}
+
+}  // namespace
+
+Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
+  // Instances are chosen by endpoint here, never by this process's own number.
+  CommonOptions first = common;
+  first.instance = 0;
+  const auto target = [&](std::string_view service) { return "unix:" + first.SocketPath(service); };
+
+  Options options;
+  options.membership_watchers = {target("membership-watcher")};
+  options.directory_resolver = target("directory-resolver");
+  table.Read("membership_watchers", options.membership_watchers);
+  if (options.membership_watchers.empty()) {
+    table.Fault("membership_watchers", "must name at least one endpoint");
+  }
+  table.Read("directory_resolver", options.directory_resolver);
+  options.senders = ReadSenders(
+      table,
+      {.name = "local", .packager = target("rtp-packager"), .announcer = target("sap-announcer")});
+  table.Read("call_timeout", options.call_timeout, Range<Duration>{100ms, 60s});
+  ReconcilerOptions& core = options.reconciler;
+  table.Read("sessions_max", core.sessions_max, {1, 65536});
+  table.Read("sessions_per_link_max", core.sessions_per_link_max, {1, 65536});
+  table.Read("starts_per_second", core.starts_per_second, Range<double>{0.1, 10000});
+  table.Read("starts_burst", core.starts_burst, Range<double>{1, 10000});
+  table.Read("resolve_timeout", core.resolve_timeout, Range<Duration>{100ms, 60s});
+  table.Read("announce_wait", core.announce_wait, Range<Duration>{0ms, 5s});
+  table.Read("retry_min", core.retry_min, Range<Duration>{100ms, 60s});
+  table.Read("retry_max", core.retry_max, Range<Duration>{1s, 1h});
+  if (core.retry_max < core.retry_min) table.Fault("retry_max", "must not be less than retry_min");
+  table.Read("listener_interval", core.listener_interval, Range<Duration>{10s, 1h});
+  return options;
+}
+
+}  // namespace headwater::session_manager

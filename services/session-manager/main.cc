@@ -1,0 +1,50 @@
+#include "services/common/runtime/service_main.h"
+#include "services/session-manager/config.h"
+#include "services/session-manager/manager_shell.h"
+#include "services/session-manager/session_service.h"
+
+namespace headwater::session_manager {
+namespace {
+
+class ManagerInstance final : public ServiceInstance {
+ public:
+  ManagerInstance(Runtime& runtime, const Options& options)
+      : shell_(runtime.loop, runtime.log, runtime.registry, options),
+        service_(runtime.loop, shell_) {}
+
+  std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
+  absl::Status Start() override {
+    shell_.Start();
+    return absl::OkStatus();
+  }
+  // Nothing is stopped: what runs goes on, and whoever starts next adopts it.
+  void Drain(absl::AnyInvocable<void()> done) override {
+    service_.Close();
+    done();
+  }
+
+ private:
+  ManagerShell shell_;
+  SessionService service_;
+};
+
+}  // namespace
+}  // namespace headwater::session_manager
+
+int main(int argc, char** argv) {
+  using namespace headwater;
+  session_manager::Options read, options;
+  return ServiceMain(
+      argc, argv,
+      {.name = "session-manager",
+       .summary = "Decides what is served: has stations opened, announced and sent on demand",
+       .http_port = 9463,
+       .configure =
+           [&](ConfigTable& table, const CommonOptions& common) {
+             read = session_manager::ReadOptions(table, common);
+           },
+       .accept = [&] { options = read; },
+       .create = [&](Runtime& runtime) -> absl::StatusOr<std::unique_ptr<ServiceInstance>> {
+         return std::make_unique<session_manager::ManagerInstance>(runtime, options);
+       }});
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <map>
+#include <string>
+
+#include "services/session-manager/actions.h"
+#include "services/session-manager/reconciler.h"
+
+namespace headwater::session_manager {
+
+// What session-manager counts; docs/metrics/session-manager.md says what to do about it. On the
+// loop's thread.
+class ManagerMetrics {
+ public:
+  explicit ManagerMetrics(prometheus::Registry& registry);
+
+  // Takes over what the core has counted since the last time.
+  void Update(const Reconciler& reconciler);
+  void Observe(const Measured& measured);
+  void CountCallFailure(const std::string& call);
+  void SetConnected(const std::string& service, const std::string& instance, bool connected);
+
+ private:
+  void Advance(prometheus::Family<prometheus::Counter>& family,
+               const std::map<std::string, uint64_t>& counts,
+               std::map<std::string, uint64_t>& seen);
+
+  std::array<prometheus::Histogram*, 5> latencies_ = {};
+  std::array<prometheus::Gauge*, kStateCount> sessions_ = {};
+  prometheus::Family<prometheus::Counter>& transitions_;
+  prometheus::Family<prometheus::Counter>& refused_;
+  prometheus::Family<prometheus::Counter>& failed_;
+  prometheus::Family<prometheus::Counter>& call_failures_;
+  prometheus::Family<prometheus::Gauge>& connected_;
+  prometheus::Gauge& unserved_;
+  prometheus::Gauge& doubly_claimed_;
+  prometheus::Counter& adopted_;
+  prometheus::Counter& untracked_;
+  prometheus::Counter& ignored_;
+  ReconcilerStats seen_;
+};
+
+}  // namespace headwater::session_manager

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "services/common/log/logger.h"
+#include "services/common/loop/event_loop.h"
+#include "services/common/rpc/rpc_client.h"
+#include "services/session-manager/manager_metrics.h"
+#include "services/session-manager/options.h"
+#include "services/session-manager/peers_shell.h"
+#include "services/session-manager/reconciler.h"
+
+namespace headwater::session_manager {
+
+// Where a service instance is, and whether it is heard.
+struct EndpointView {
+  std::string service;
+  // Empty for the only instance.
+  std::string instance;
+  std::string target;
+  StreamState state;
+};
+
+// The reconciler in the world: hears the peers, performs its actions, keeps its deadline. On the
+// loop's thread.
+class ManagerShell {
+ public:
+  ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
+               const Options& options);
+  ~ManagerShell();
+
+  // Opens all connections; they come up when the others do.
+  void Start();
+
+  const Reconciler& reconciler() const { return reconciler_; }
+  const Options& options() const { return options_; }
+  std::vector<EndpointView> Endpoints() const;
+  bool IsConnected(size_t sender) const;
+  // Called with what others are shown of a session, whenever that changes; idle means gone.
+  void set_on_change(std::function<void(const SessionView&)> on_change) {
+    on_change_ = std::move(on_change);
+  }
+
+ private:
+  void Take(const Input& input);
+  void Perform(Action& action);
+  void Arm();
+  void PublishMetrics();
+
+  EventLoop& loop_;
+  Logger& log_;
+  const Options options_;
+  ManagerMetrics metrics_;
+  Reconciler reconciler_;
+  std::function<void(const SessionView&)> on_change_;
+  EventLoop::TimerId timer_ = 0;
+  MonoTime armed_ = kNever;
+  EventLoop::TimerId metrics_timer_ = 0;
+  // Calls end before the peers that they were made by, so they are destroyed first: see the
+  // destructor.
+  std::unique_ptr<RpcClient> rpc_;
+  std::vector<std::unique_ptr<WatcherPeer>> watchers_;
+  std::unique_ptr<ResolverPeer> resolver_;
+  std::vector<std::unique_ptr<PackagerPeer>> packagers_;
+  std::vector<std::unique_ptr<AnnouncerPeer>> announcers_;
+};
+
+}  // namespace headwater::session_manager

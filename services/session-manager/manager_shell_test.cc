@@ -1,0 +1,348 @@
+// The manager among fake services on unix sockets.
+#include "services/session-manager/manager_shell.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <deque>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include "services/common/plan/plan_proto.h"
+#include "services/common/rpc/grpc_server.h"
+#include "services/common/rpc/server_calls.h"
+#include "services/common/rpc/watch_hub.h"
+#include "services/session-manager/config.h"
+#include "services/session-manager/session_service.h"
+#include "services/session-manager/sim_world.h"
+
+namespace headwater::session_manager {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr char kGroup[] = "ff3e:40:2001:db8:d0be:f00d:8000:1";
+
+// Every service that the manager calls, in one server on one loop of its own.
+class FakeWorld final : public membership::v1::MembershipService::CallbackService {
+ public:
+  explicit FakeWorld(EventLoop& loop)
+      : loop_(loop),
+        members_(loop, [this](auto& stream) { SendMembers(stream); }),
+        plan_(loop, [](auto& stream) { SendPlan(stream); }),
+        sessions_(loop, [](auto& stream) { Synced<packager::v1::WatchSessionsResponse>(stream); }),
+        legs_(loop, [](auto& stream) { SendLegs(stream); }),
+        announcements_(
+            loop, [](auto& stream) { Synced<announce::v1::WatchAnnouncementsResponse>(stream); }),
+        directory_(*this),
+        packager_(*this),
+        announcer_(*this) {}
+
+  std::vector<grpc::Service*> services() { return {this, &directory_, &packager_, &announcer_}; }
+  std::vector<std::string> calls() {
+    std::lock_guard lock(mutex_);
+    return calls_;
+  }
+  void SetMember(bool present) {
+    loop_.Post([this, present] {
+      present_ = present;
+      members_.Publish("", Member());
+    });
+  }
+
+ private:
+  template <typename Response>
+  static void Synced(WatchStream<Response>& stream) {
+    Response message;
+    message.mutable_synced();
+    stream.Push("", message);
+  }
+  membership::v1::WatchMembershipResponse Member() const {
+    membership::v1::WatchMembershipResponse message;
+    if (!present_) {
+      message.mutable_removed()->set_link("lan");
+      message.mutable_removed()->set_group(kGroup);
+      return message;
+    }
+    auto* group = message.mutable_group();
+    group->set_link("lan");
+    group->set_group(kGroup);
+    group->set_filter_mode(membership::v1::FILTER_MODE_EXCLUDE);
+    group->set_member_count(1);
+    group->set_joins_total(1);
+    return message;
+  }
+  void SendMembers(WatchStream<membership::v1::WatchMembershipResponse>& stream) const {
+    membership::v1::WatchMembershipResponse message;
+    message.mutable_link()->mutable_leg()->set_link("lan");
+    message.mutable_link()->set_sync(membership::v1::LINK_SYNC_SYNCED);
+    stream.Push("", message);
+    if (present_) stream.Push("", Member());
+    Synced(stream);
+  }
+  static void SendPlan(WatchStream<directory::v1::WatchPlanResponse>& stream) {
+    directory::v1::WatchPlanResponse message;
+    *message.mutable_plan() = PlanToProto(SimWorld::DefaultPlan(0s, 10s));
+    stream.Push("", message);
+  }
+  static void SendLegs(WatchStream<packager::v1::WatchLegsResponse>& stream) {
+    packager::v1::WatchLegsResponse message;
+    auto* leg = message.add_legs();
+    leg->set_link("lan");
+    leg->set_up(true);
+    leg->set_service_address_ipv6("2001:db8::1");
+    stream.Push("", message);
+  }
+  void Note(std::string call) {
+    std::lock_guard lock(mutex_);
+    calls_.push_back(std::move(call));
+  }
+  void PublishSession(const packager::v1::SessionSpec& spec) {
+    packager::v1::WatchSessionsResponse message;
+    auto* status = message.mutable_session();
+    *status->mutable_channel() = spec.channel();
+    status->set_number(spec.station().number());
+    status->set_state(spec.transmit() ? packager::v1::PACKAGER_STATE_SENDING
+                                      : packager::v1::PACKAGER_STATE_READY);
+    status->mutable_format()->set_encoding("MPA");
+    status->set_transmit(spec.transmit());
+    sessions_.Publish("", message);
+  }
+
+  grpc::ServerWriteReactor<membership::v1::WatchMembershipResponse>* WatchMembership(
+      grpc::CallbackServerContext*, const membership::v1::WatchMembershipRequest*) override {
+    return members_.Open();
+  }
+
+  struct Directory final : directory::v1::DirectoryService::CallbackService {
+    explicit Directory(FakeWorld& fake) : world(fake) {}
+    grpc::ServerWriteReactor<directory::v1::WatchPlanResponse>* WatchPlan(
+        grpc::CallbackServerContext*, const directory::v1::WatchPlanRequest*) override {
+      return world.plan_.Open();
+    }
+    grpc::ServerUnaryReactor* Resolve(grpc::CallbackServerContext* context,
+                                      const directory::v1::ResolveRequest* request,
+                                      directory::v1::ResolveResponse* response) override {
+      return OnLoop(context, world.loop_, [this, request, response] {
+        world.Note("resolve");
+        response->mutable_station()->set_number(request->number());
+        response->mutable_station()->set_title("Jazz");
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* ReportPlay(grpc::CallbackServerContext* context,
+                                         const directory::v1::ReportPlayRequest* request,
+                                         directory::v1::ReportPlayResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note(request->ok() ? "play ok" : "play failed");
+        return absl::OkStatus();
+      });
+    }
+    FakeWorld& world;
+  };
+  struct Packager final : packager::v1::PackagerService::CallbackService {
+    explicit Packager(FakeWorld& fake) : world(fake) {}
+    grpc::ServerWriteReactor<packager::v1::WatchSessionsResponse>* WatchSessions(
+        grpc::CallbackServerContext*, const packager::v1::WatchSessionsRequest*) override {
+      return world.sessions_.Open();
+    }
+    grpc::ServerWriteReactor<packager::v1::WatchLegsResponse>* WatchLegs(
+        grpc::CallbackServerContext*, const packager::v1::WatchLegsRequest*) override {
+      return world.legs_.Open();
+    }
+    grpc::ServerUnaryReactor* ApplySession(grpc::CallbackServerContext* context,
+                                           const packager::v1::ApplySessionRequest* request,
+                                           packager::v1::ApplySessionResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note(request->session().transmit() ? "transmit" : "open");
+        world.PublishSession(request->session());
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* StopSession(grpc::CallbackServerContext* context,
+                                          const packager::v1::StopSessionRequest* request,
+                                          packager::v1::StopSessionResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("stop");
+        packager::v1::WatchSessionsResponse message;
+        *message.mutable_removed() = request->channel();
+        world.sessions_.Publish("", message);
+        return absl::OkStatus();
+      });
+    }
+    FakeWorld& world;
+  };
+  struct Announcer final : announce::v1::AnnounceService::CallbackService {
+    explicit Announcer(FakeWorld& fake) : world(fake) {}
+    grpc::ServerWriteReactor<announce::v1::WatchAnnouncementsResponse>* WatchAnnouncements(
+        grpc::CallbackServerContext*, const announce::v1::WatchAnnouncementsRequest*) override {
+      return world.announcements_.Open();
+    }
+    grpc::ServerUnaryReactor* ApplyAnnouncement(
+        grpc::CallbackServerContext* context, const announce::v1::ApplyAnnouncementRequest* request,
+        announce::v1::ApplyAnnouncementResponse* response) override {
+      return OnLoop(context, world.loop_, [this, request, response] {
+        world.Note("announce");
+        response->mutable_origin()->set_id(7);
+        announce::v1::WatchAnnouncementsResponse message;
+        *message.mutable_announcement()->mutable_announcement() = request->announcement();
+        message.mutable_announcement()->mutable_announcement()->mutable_origin()->set_id(7);
+        world.announcements_.Publish("", message);
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* StopAnnouncement(grpc::CallbackServerContext* context,
+                                               const announce::v1::StopAnnouncementRequest* request,
+                                               announce::v1::StopAnnouncementResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("delete");
+        announce::v1::WatchAnnouncementsResponse message;
+        *message.mutable_removed() = request->channel();
+        world.announcements_.Publish("", message);
+        return absl::OkStatus();
+      });
+    }
+    FakeWorld& world;
+  };
+
+  EventLoop& loop_;
+  std::mutex mutex_;
+  std::vector<std::string> calls_;
+  bool present_ = false;
+  WatchHub<membership::v1::WatchMembershipResponse> members_;
+  WatchHub<directory::v1::WatchPlanResponse> plan_;
+  WatchHub<packager::v1::WatchSessionsResponse> sessions_;
+  WatchHub<packager::v1::WatchLegsResponse> legs_;
+  WatchHub<announce::v1::WatchAnnouncementsResponse> announcements_;
+  Directory directory_;
+  Packager packager_;
+  Announcer announcer_;
+};
+
+class ManagerShellTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = ::testing::TempDir() + "hw-manager-XXXXXX";
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    auto server = GrpcServer::Listen(folder_ + "/world.sock", world_.services());
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    world_thread_ = std::thread([this] { world_loop_.Run(); });
+    const std::string target = "unix:" + folder_ + "/world.sock";
+    options_.membership_watchers = {target};
+    options_.directory_resolver = target;
+    options_.senders = {{.name = "local", .packager = target, .announcer = target}};
+  }
+  void TearDown() override {
+    server_->Shutdown(100ms);
+    world_loop_.Stop();
+    world_thread_.join();
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  std::string folder_;
+  Options options_;
+  EventLoop world_loop_;
+  FakeWorld world_{world_loop_};
+  std::unique_ptr<GrpcServer> server_;
+  std::thread world_thread_;
+};
+
+TEST_F(ManagerShellTest, AJoinIsServedAndALeaveEndsIt) {
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  prometheus::Registry registry;
+  std::vector<State> states;
+  {
+    ManagerShell shell(loop, log, registry, options_);
+    shell.set_on_change([&](const SessionView& view) {
+      if (states.empty() || states.back() != view.state) states.push_back(view.state);
+      if (view.state == State::kLive) world_.SetMember(false);
+      if (view.state == State::kIdle) loop.Stop();
+    });
+    loop.At(MonoNow() + 20s, [&] { loop.Stop(); });
+    shell.Start();
+    world_.SetMember(true);
+    loop.Run();
+    // With a linger of nothing it passes through Lingering within one look.
+    EXPECT_THAT(states,
+                ElementsAre(State::kResolving, State::kStarting, State::kLive, State::kIdle));
+    for (const EndpointView& endpoint : shell.Endpoints()) {
+      EXPECT_TRUE(endpoint.state.connected && endpoint.state.synced) << endpoint.service;
+    }
+  }
+  const auto calls = world_.calls();
+  const std::vector<std::string> start(calls.begin(), calls.begin() + 4);
+  EXPECT_THAT(start, ElementsAre("resolve", "open", "announce", "transmit"));
+}
+
+TEST_F(ManagerShellTest, EndsWhileEverythingIsInFlight) {
+  world_.SetMember(true);
+  for (int i = 0; i < 20; ++i) {
+    EventLoop loop;
+    Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+    prometheus::Registry registry;
+    ManagerShell shell(loop, log, registry, options_);
+    shell.Start();
+    loop.At(MonoNow() + i * 1ms, [&] { loop.Stop(); });
+    loop.Run();
+  }
+}
+
+Options Read(const std::string& text, absl::Status& status) {
+  auto file = ConfigTable::Parse(text, "test.toml");
+  status = file.status();
+  if (!file.ok()) return {};
+  CommonOptions common;
+  common.run_dir = "/run/test";
+  ConfigTable table = file->Table("session-manager");
+  const Options options = ReadOptions(table, common);
+  table.RejectUnknown();
+  status = file->status();
+  return options;
+}
+
+TEST(ConfigTest, EndpointsDefaultToTheSocketsOfTheRunFolder) {
+  absl::Status status;
+  const Options options = Read("", status);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_THAT(options.membership_watchers, ElementsAre("unix:/run/test/membership-watcher.sock"));
+  EXPECT_EQ(options.directory_resolver, "unix:/run/test/directory-resolver.sock");
+  ASSERT_EQ(options.senders.size(), 1u);
+  EXPECT_EQ(options.senders[0].packager, "unix:/run/test/rtp-packager.sock");
+  EXPECT_EQ(options.reconciler, ReconcilerOptions());
+}
+
+TEST(ConfigTest, ReadsSendersAndLimits) {
+  absl::Status status;
+  const Options options = Read(R"(
+[session-manager]
+membership_watchers = ["unix:/a", "unix:/b"]
+sessions_max = 7
+senders = [{name = "one", packager = "unix:/p", announcer = "unix:/s"}]
+)",
+                               status);
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(options.membership_watchers.size(), 2u);
+  EXPECT_EQ(options.senders[0].announcer, "unix:/s");
+  EXPECT_EQ(options.reconciler.sessions_max, 7u);
+}
+
+TEST(ConfigTest, RefusesWhatCannotBeMeant) {
+  for (const std::string line :
+       {"membership_watchers = []", "sessions_max = 0", "retry_min = \"30s\"\nretry_max = \"2s\"",
+        "senders = [{name = \"a\"}, {name = \"a\"}]", "senders = [{nam = \"a\"}]",
+        "linger = \"3s\""}) {
+    absl::Status status;
+    Read("[session-manager]\n" + line, status);
+    EXPECT_FALSE(status.ok()) << line;
+  }
+}
+
+}  // namespace
+}  // namespace headwater::session_manager
