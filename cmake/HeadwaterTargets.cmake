@@ -16,7 +16,8 @@ target_include_directories(headwater_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_link_libraries(headwater_options INTERFACE Threads::Threads)
 # Designated initialisers leave members to their defaults on purpose.
 set(HEADWATER_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Wno-missing-field-initializers)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
+   (CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR HEADWATER_SANITIZE OR HEADWATER_TSAN))
   # gcc 12 reports these two wrongly from inside libstdc++ when it optimises (PR 105329, 105651).
   list(APPEND HEADWATER_WARNINGS -Wno-restrict -Wno-maybe-uninitialized)
 endif()

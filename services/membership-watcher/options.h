@@ -1,11 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <string>
-#include <vector>
 
-#include "services/common/net/legs.h"
 #include "services/common/time/mono_time.h"
 
 namespace headwater::membership {
@@ -49,8 +45,6 @@ struct TableOptions {
 };
 
 struct Options {
-  std::string run_dir = "/run/headwater";
-  std::vector<LegConfig> legs;
   QuerierOptions querier;
   TableOptions table;
 };

@@ -10,6 +10,8 @@
 #include <cstring>
 #include <utility>
 
+#include "services/common/base/fault.h"
+
 namespace headwater::packager {
 
 struct MulticastSender::Batch {
@@ -36,6 +38,15 @@ cmsghdr* PutControl(msghdr& message, cmsghdr* at, int level, int type, const T& 
 
 bool SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// The fault "own-join": what must never be done.
+void Join(int fd, const IpAddress& group, uint32_t ifindex) {
+  group_req request = {};
+  request.gr_interface = ifindex;
+  ToSockaddr({group, 0}, ifindex, request.gr_group);
+  setsockopt(fd, group.is_v6() ? IPPROTO_IPV6 : IPPROTO_IP, MCAST_JOIN_GROUP, &request,
+             sizeof request);
 }
 
 }  // namespace
@@ -94,7 +105,9 @@ int MulticastSender::Open(const IpAddress& address, uint16_t port, uint32_t ifin
   int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   sockaddr_storage name;
-  const socklen_t size = ToSockaddr({address, port}, ifindex, name);
+  const IpAddress any = v6 ? IpAddress() : IpAddress::V4(0);
+  const IpAddress& bound = FaultInjected("source-address") ? any : address;
+  const socklen_t size = ToSockaddr({bound, port}, ifindex, name);
   const bool ok = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
                   (v6 ? SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
                             SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1) &&
@@ -151,6 +164,7 @@ void MulticastSender::SendThrough(size_t leg, bool ipv6, bool rtcp, const Outbox
       Flush(fd, count);
       count = 0;
     }
+    if (FaultInjected("own-join")) Join(fd, datagram.group, sockets.addresses.ifindex);
     Fill(count++, outbox, datagram, sockets);
   }
   Flush(fd, count);
@@ -182,18 +196,22 @@ void MulticastSender::Fill(size_t slot, const Outbox& outbox, const OutDatagram&
   size_t used = 0;
   if (datagram.group.is_v6()) {
     in6_pktinfo info = {};
-    info.ipi6_ifindex = ifindex;
+    info.ipi6_ifindex = FaultInjected("interface") ? 0 : ifindex;
     const bool link_scope = datagram.group.MulticastScope() <= 2 && leg.addresses.link_local;
     const IpAddress& source = link_scope ? *leg.addresses.link_local : *leg.addresses.ipv6;
-    std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
+    if (!FaultInjected("source-address")) {
+      std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
+    }
     at = PutControl(message, at, IPPROTO_IPV6, IPV6_PKTINFO, info);
     at = PutControl(message, at, IPPROTO_IPV6, IPV6_HOPLIMIT, hops);
     PutControl(message, at, IPPROTO_IPV6, IPV6_TCLASS, traffic_class);
     used = CMSG_SPACE(sizeof info) + 2 * CMSG_SPACE(sizeof(int));
   } else {
     in_pktinfo info = {};
-    info.ipi_ifindex = static_cast<int>(ifindex);
-    std::memcpy(&info.ipi_spec_dst, leg.addresses.ipv4->bytes().data(), 4);
+    info.ipi_ifindex = FaultInjected("interface") ? 0 : static_cast<int>(ifindex);
+    if (!FaultInjected("source-address")) {
+      std::memcpy(&info.ipi_spec_dst, leg.addresses.ipv4->bytes().data(), 4);
+    }
     at = PutControl(message, at, IPPROTO_IP, IP_PKTINFO, info);
     at = PutControl(message, at, IPPROTO_IP, IP_TTL, hops);
     PutControl(message, at, IPPROTO_IP, IP_TOS, traffic_class);

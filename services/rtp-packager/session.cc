@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "services/common/base/check.h"
+#include "services/common/base/fault.h"
 #include "services/rtp-packager/rtp/rtp_packet.h"
 
 namespace headwater::packager {
@@ -53,11 +54,12 @@ void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair
   // A session that joins a running stream begins with a discontinuity of its own; only MPA marks
   // one (RFC 2250 section 3.3).
   const bool begins = packets_ == 0 && payload_type_ == kMpaPayloadType;
-  const RtpHeader header = {.marker = payload.marker || begins,
-                            .payload_type = payload_type_,
-                            .sequence = sequence_,
-                            .timestamp = payload.time.timestamp + timestamp_start_,
-                            .ssrc = rtcp_->ssrc()};
+  const RtpHeader header = {
+      .marker = payload.marker || begins,
+      .payload_type = FaultInjected("format") && packets_ > 20 ? uint8_t{96} : payload_type_,
+      .sequence = sequence_,
+      .timestamp = payload.time.timestamp + timestamp_start_,
+      .ssrc = rtcp_->ssrc()};
   sequence_ = sequence_.Next();
   OutDatagram datagram = {.payload_offset = payload_offset,
                           .payload_size = static_cast<uint32_t>(payload.bytes.size())};
@@ -95,7 +97,7 @@ MonoTime Session::NextDeadline() const {
 void Session::Close(const ClockPair& now, Outbox& out) {
   if (closing_) return;
   closing_ = true;
-  if (!rtcp_) {
+  if (!rtcp_ || FaultInjected("bye")) {
     closed_ = true;
     return;
   }

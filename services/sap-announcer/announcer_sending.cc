@@ -1,6 +1,7 @@
 // When each datagram leaves: the half of Announcer that its deadlines drive.
 #include <algorithm>
 
+#include "services/common/base/fault.h"
 #include "services/sap-announcer/announcer.h"
 
 namespace headwater {
@@ -109,7 +110,7 @@ void Announcer::ServeWellKnown(Outlet& outlet, SendDatagram datagram, Now now, S
 
 bool Announcer::ServeEnding(const OutletKey& key, Ending& ending, Now now, Sends& out) {
   const std::optional<IpAddress> source = SourceAddress(FindLeg(key.second), key.first);
-  if (!source) return false;
+  if (!source || FaultInjected("deletion")) return false;
   for (; ending.round < options_.deletion_times.size(); ++ending.round) {
     const MonoTime start = ending.began + options_.deletion_times[ending.round];
     if (now.mono < start) {

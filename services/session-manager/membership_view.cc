@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "services/common/base/fault.h"
+
 namespace headwater::session_manager {
 
 MembershipView::MembershipView(size_t watchers, Duration listener_interval)
@@ -73,7 +75,8 @@ void MembershipView::OnSynced(size_t watcher, MonoTime now, Groups& changed) {
 }
 
 void MembershipView::Settle(Watcher& watcher, Link& link, MonoTime now, Groups& changed) {
-  const bool known = watcher.synced && link.listed && link.sync == LinkSync::kSynced;
+  const bool known =
+      (watcher.synced && link.listed && link.sync == LinkSync::kSynced) || FaultInjected("synced");
   if (known) {
     link.unknown_since = kNever;
     Forget(watcher, link, /*all=*/false, changed);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/common/base/fault.h"
 #include "services/session-manager/reconciler.h"
 
 namespace headwater::session_manager {
@@ -24,7 +25,7 @@ void Reconciler::RefreshLinks(Session& session) {
     if (found.insert(presence.link).second) ReadPresence(session, presence);
   }
   const bool active = IsActive(session.state);
-  const auto linger = DirectoryOf(session.number).linger;
+  const Duration linger = FaultInjected("linger") ? 0s : DirectoryOf(session.number).linger;
   for (auto entry = session.links.begin(); entry != session.links.end();) {
     LinkUse& use = entry->second;
     const bool present = found.contains(entry->first) || (use.held && !settled_);

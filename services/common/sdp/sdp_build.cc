@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "services/common/base/absl_text.h"
+#include "services/common/base/fault.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/sdp/sdp.h"
 #include "services/common/text/clean_text.h"
@@ -94,7 +95,7 @@ absl::StatusOr<std::string> BuildSdp(const Sdp& sdp) {
   if (sdp.bandwidth_kbps != 0) out += fmt::format("b=AS:{}\r\n", sdp.bandwidth_kbps);
   out += fmt::format("t={} 0\r\n", sdp.began_ntp);
   out += "a=tool:headwater\r\na=recvonly\r\n";
-  if (sdp.source) {
+  if (sdp.source && !FaultInjected("source-filter")) {
     out += fmt::format("a=source-filter: incl {} {} {}\r\n", NetType(sdp.group), group,
                        sdp.source->ToString());
   }

@@ -82,16 +82,14 @@ enum class DropReason : uint8_t {
   kSource,       // not a link-local IPv6 source, or an impossible IPv4 one
   kRouterAlert,  // no Router Alert option where the RFC demands it
   kChecksum,
-  kGroup,     // the group is not a multicast address
-  kVlan,      // tagged for another VLAN
-  kNotForUs,  // unicast to another host
+  kGroup,  // the group is not a multicast address
 };
-inline constexpr int kDropReasonCount = static_cast<int>(DropReason::kNotForUs) + 1;
+inline constexpr int kDropReasonCount = static_cast<int>(DropReason::kGroup) + 1;
 
 constexpr std::string_view Name(DropReason reason) {
   constexpr std::string_view kNames[kDropReasonCount] = {
-      "not_membership", "truncated", "bad_header", "fragment", "hop_limit",  "source",
-      "router_alert",   "checksum",  "group",      "vlan",     "not_for_us",
+      "not_membership", "truncated",    "bad_header", "fragment", "hop_limit",
+      "source",         "router_alert", "checksum",   "group",
   };
   return kNames[static_cast<size_t>(reason)];
 }

@@ -14,7 +14,6 @@
 
 #include "services/common/time/clock.h"
 #include "services/rtp-packager/source/http/test_server.h"
-#include "services/rtp-packager/source/probe.h"
 
 namespace headwater {
 namespace {
@@ -469,30 +468,6 @@ TEST_F(HttpsSourceTest, DropsAPlainServerThatWasSaidToBeTls) {
   options_.connect_timeout = 300ms;
   const SourceError error = Failure({fmt::format("https://127.0.0.1:{}/", server.port())});
   EXPECT_EQ(error.reason, SourceErrorReason::kTls);
-}
-
-TEST_F(HttpSourceTest, ProbeTellsHopsAndBringsMedia) {
-  TestServer server([](TestConnection& connection) {
-    if (connection.path() == "/") return Redirect(connection, "/live");
-    connection.Write(kMediaHead + kMp3 + std::string(Probe::kMediaBytes, 'z'));
-    connection.WaitClosed();
-  });
-  HttpSourceOpener opener(loop_, options_);
-  std::optional<ProbeResult> found;
-  std::unique_ptr<Probe> probe;
-  probe = std::make_unique<Probe>(
-      opener, SourceRequest{.urls = {server.Url("/")}, .first = 0, .local = true},
-      [&](auto result, auto error) {
-        EXPECT_FALSE(error.has_value());
-        found = std::move(result);
-        probe.reset();
-        loop_.Stop();
-      });
-  loop_.Run();
-  ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->head.hops, (std::vector<std::string>{server.Url("/"), server.Url("/live")}));
-  EXPECT_EQ(found->media.size(), Probe::kMediaBytes);
-  EXPECT_EQ(opener.open_count(), 0u);
 }
 
 }  // namespace

@@ -1,0 +1,80 @@
+#include <memory>
+
+#include "services/common/base/status_macros.h"
+#include "services/common/runtime/service_main.h"
+#include "services/membership-watcher/config.h"
+#include "services/membership-watcher/membership_metrics.h"
+#include "services/membership-watcher/membership_service.h"
+#include "services/membership-watcher/membership_shell.h"
+
+namespace headwater::membership {
+namespace {
+
+constexpr Duration kMetricsInterval = 1s;
+
+// The parts, in the order in which they need each other.
+class Instance : public ServiceInstance {
+ public:
+  Instance(Runtime& runtime, std::unique_ptr<MembershipShell> shell)
+      : loop_(runtime.loop),
+        shell_(std::move(shell)),
+        metrics_(runtime.registry, *shell_),
+        service_(runtime.loop, *shell_) {}
+  ~Instance() override { loop_.Cancel(metrics_timer_); }
+
+  std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
+
+  absl::Status Start() override {
+    UpdateMetrics();
+    return shell_->Start(service_);
+  }
+
+  void Drain(absl::AnyInvocable<void()> done) override {
+    service_.Close();
+    done();
+  }
+
+ private:
+  void UpdateMetrics() {
+    metrics_.Update(*shell_, service_.readers());
+    metrics_timer_ = loop_.At(loop_.now() + kMetricsInterval, [this] { UpdateMetrics(); });
+  }
+
+  EventLoop& loop_;
+  std::unique_ptr<MembershipShell> shell_;
+  MembershipMetrics metrics_;
+  MembershipServiceImpl service_;
+  EventLoop::TimerId metrics_timer_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<MembershipShell> shell,
+                   MembershipShell::Open(runtime.loop, runtime.log, options, runtime.options.legs));
+  return std::make_unique<Instance>(runtime, std::move(shell));
+}
+
+}  // namespace
+}  // namespace headwater::membership
+
+int main(int argc, char** argv) {
+  headwater::membership::Options options;
+  return headwater::ServiceMain(
+      argc, argv,
+      {.name = "membership-watcher",
+       .summary = "Sees who listens to which multicast group, on each link.",
+       .http_port = 9461,
+       .configure =
+           [&](headwater::ConfigTable& table, const headwater::CommonOptions& common) {
+             if (common.legs.empty()) {
+               table.Fault("legs", "[legs] names no link: there is nothing to watch");
+             }
+             headwater::membership::Options fresh;
+             headwater::membership::ReadOptions(table, fresh);
+             options = fresh;
+           },
+       .needs_privileges = true,
+       .create =
+           [&](headwater::Runtime& runtime) {
+             return headwater::membership::Create(runtime, options);
+           }});
+}
