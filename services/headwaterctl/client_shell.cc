@@ -1,6 +1,7 @@
 #include "services/headwaterctl/client_shell.h"
 
 #include <fmt/format.h>
+#include <grpc/grpc.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
@@ -14,8 +15,6 @@
 namespace headwater {
 namespace {
 
-constexpr Duration kDeadline = 5s;
-
 absl::Status Named(const std::string& target, const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   return {static_cast<absl::StatusCode>(status.error_code()),
@@ -24,12 +23,12 @@ absl::Status Named(const std::string& target, const grpc::Status& status) {
 
 // One unary call; `method` is the stub's.
 template <typename Service, typename Request, typename Response>
-absl::StatusOr<Response> Ask(const std::string& target, const Request& request,
+absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const Request& request,
                              grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
                                                                    const Request&, Response*)) {
   auto stub = Service::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  SetDeadline(context, kDeadline);
+  SetDeadline(context, patience);
   Response response;
   RETURN_IF_ERROR(Named(target, (stub.get()->*method)(&context, request, &response)));
   return response;
@@ -38,11 +37,11 @@ absl::StatusOr<Response> Ask(const std::string& target, const Request& request,
 using DirectoryStub = directory::v1::DirectoryService;
 using SessionStub = session::v1::SessionService;
 
-absl::Status ReadGroups(const std::string& target,
+absl::Status ReadGroups(const std::string& target, Duration patience,
                         std::vector<membership::v1::GroupMembership>& out) {
   auto stub = membership::v1::MembershipService::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  SetDeadline(context, kDeadline);
+  SetDeadline(context, patience);
   auto reader = stub->WatchMembership(&context, membership::v1::WatchMembershipRequest());
   membership::v1::WatchMembershipResponse response;
   while (reader->Read(&response)) {
@@ -58,11 +57,24 @@ absl::Status ReadGroups(const std::string& target,
   return Named(target, status);
 }
 
+// For the life of the process: gRPC ends with its last channel otherwise, and that end can wait 10
+// s for a poller, and a person with it.
+void HoldGrpc() {
+  static const bool held = (grpc_init(), true);
+  static_cast<void>(held);
+}
+
 }  // namespace
 
+HeadendClient::HeadendClient(std::string manager, Duration patience)
+    : manager_(std::move(manager)), patience_(patience) {
+  HoldGrpc();
+}
+
 absl::StatusOr<std::vector<session::v1::Session>> HeadendClient::ListSessions() {
-  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListSessionsRequest(),
-                                                    &SessionStub::Stub::ListSessions)));
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<SessionStub>(manager_, patience_, session::v1::ListSessionsRequest(),
+                                     &SessionStub::Stub::ListSessions)));
   return std::vector<session::v1::Session>(response.sessions().begin(), response.sessions().end());
 }
 
@@ -85,19 +97,21 @@ absl::StatusOr<session::v1::ExplainSessionResponse> HeadendClient::Explain(
     const types::v1::Channel& channel) {
   session::v1::ExplainSessionRequest request;
   *request.mutable_channel() = channel;
-  return Ask<SessionStub>(manager_, request, &SessionStub::Stub::ExplainSession);
+  return Ask<SessionStub>(manager_, patience_, request, &SessionStub::Stub::ExplainSession);
 }
 
 absl::StatusOr<std::vector<session::v1::Endpoint>> HeadendClient::ListEndpoints() {
-  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListEndpointsRequest(),
-                                                    &SessionStub::Stub::ListEndpoints)));
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<SessionStub>(manager_, patience_, session::v1::ListEndpointsRequest(),
+                                     &SessionStub::Stub::ListEndpoints)));
   return std::vector<session::v1::Endpoint>(response.endpoints().begin(),
                                             response.endpoints().end());
 }
 
 absl::StatusOr<std::vector<session::v1::Sender>> HeadendClient::ListSenders() {
-  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(manager_, session::v1::ListSendersRequest(),
-                                                    &SessionStub::Stub::ListSenders)));
+  ASSIGN_OR_RETURN(auto response,
+                   (Ask<SessionStub>(manager_, patience_, session::v1::ListSendersRequest(),
+                                     &SessionStub::Stub::ListSenders)));
   return std::vector<session::v1::Sender>(response.senders().begin(), response.senders().end());
 }
 
@@ -106,7 +120,7 @@ absl::StatusOr<std::vector<membership::v1::GroupMembership>> HeadendClient::List
   std::vector<membership::v1::GroupMembership> groups;
   for (const session::v1::Endpoint& endpoint : endpoints) {
     if (endpoint.service() == "membership-watcher")
-      RETURN_IF_ERROR(ReadGroups(endpoint.target(), groups));
+      RETURN_IF_ERROR(ReadGroups(endpoint.target(), patience_, groups));
   }
   return groups;
 }
@@ -115,7 +129,7 @@ absl::StatusOr<directory::v1::Plan> HeadendClient::Plan() {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   auto stub = DirectoryStub::NewStub(OpenChannel(target));
   grpc::ClientContext context;
-  SetDeadline(context, kDeadline);
+  SetDeadline(context, patience_);
   auto reader = stub->WatchPlan(&context, directory::v1::WatchPlanRequest());
   directory::v1::WatchPlanResponse response;
   const bool read = reader->Read(&response);
@@ -132,7 +146,7 @@ absl::StatusOr<types::v1::Station> HeadendClient::Resolve(uint32_t number) {
   directory::v1::ResolveRequest request;
   request.set_number(number);
   ASSIGN_OR_RETURN(auto response,
-                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Resolve)));
+                   (Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Resolve)));
   return response.station();
 }
 
@@ -144,8 +158,8 @@ absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::ListStations(
   request.set_directory(directory);
   request.set_page_size(1000);
   do {
-    ASSIGN_OR_RETURN(auto response,
-                     (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::ListStations)));
+    ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(target, patience_, request,
+                                                        &DirectoryStub::Stub::ListStations)));
     stations.insert(stations.end(), response.stations().begin(), response.stations().end());
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
@@ -157,15 +171,14 @@ absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::Search(const std:
   directory::v1::SearchRequest request;
   request.set_query(query);
   ASSIGN_OR_RETURN(auto response,
-                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Search)));
+                   (Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Search)));
   return std::vector<types::v1::Station>(response.stations().begin(), response.stations().end());
 }
 
-absl::StatusOr<std::string> HeadendClient::Export(const directory::v1::ExportRequest& request) {
+absl::StatusOr<directory::v1::ExportResponse> HeadendClient::Export(
+    const directory::v1::ExportRequest& request) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
-  ASSIGN_OR_RETURN(auto response,
-                   (Ask<DirectoryStub>(target, request, &DirectoryStub::Stub::Export)));
-  return response.text();
+  return Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Export);
 }
 
 // grpc.health.v1 is spoken in bytes: its generated code would bring a second copy of descriptors
@@ -174,7 +187,7 @@ absl::StatusOr<std::string> HeadendClient::Export(const directory::v1::ExportReq
 absl::Status HeadendClient::CheckHealth(const std::string& target) {
   grpc::GenericStub stub(OpenChannel(target));
   grpc::ClientContext context;
-  SetDeadline(context, kDeadline);
+  SetDeadline(context, patience_);
   grpc::CompletionQueue queue;
   const grpc::ByteBuffer request(nullptr, 0);
   auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
@@ -199,7 +212,7 @@ absl::StatusOr<std::string> HeadendClient::TargetOf(const std::string& service) 
   for (const session::v1::Endpoint& endpoint : endpoints) {
     if (endpoint.service() == service) return endpoint.target();
   }
-  return absl::NotFoundError(ToAbsl(fmt::format("{} knows no {}", manager_, service)));
+  return absl::UnavailableError(ToAbsl(fmt::format("{} knows no {}", manager_, service)));
 }
 
 }  // namespace headwater

@@ -10,6 +10,7 @@
 #include "headwater/directory/v1/directory.pb.h"
 #include "headwater/membership/v1/membership.pb.h"
 #include "headwater/session/v1/session.pb.h"
+#include "services/common/time/mono_time.h"
 
 namespace headwater {
 
@@ -18,7 +19,8 @@ namespace headwater {
 class HeadendClient {
  public:
   // `manager` is a gRPC target; every other service is found through it.
-  explicit HeadendClient(std::string manager) : manager_(std::move(manager)) {}
+  // `patience` is the deadline of each call but WatchSessions.
+  explicit HeadendClient(std::string manager, Duration patience = 5s);
 
   absl::StatusOr<std::vector<session::v1::Session>> ListSessions();
   // Calls `on_event` for every step until it returns false or the stream ends.
@@ -36,7 +38,7 @@ class HeadendClient {
   absl::StatusOr<types::v1::Station> Resolve(uint32_t number);
   absl::StatusOr<std::vector<types::v1::Station>> ListStations(const std::string& directory);
   absl::StatusOr<std::vector<types::v1::Station>> Search(const std::string& query);
-  absl::StatusOr<std::string> Export(const directory::v1::ExportRequest& request);
+  absl::StatusOr<directory::v1::ExportResponse> Export(const directory::v1::ExportRequest& request);
 
   // OK, or FAILED_PRECONDITION when it answers NOT_SERVING, or what kept it from answering.
   absl::Status CheckHealth(const std::string& target);
@@ -45,6 +47,7 @@ class HeadendClient {
   absl::StatusOr<std::string> TargetOf(const std::string& service);
 
   std::string manager_;
+  Duration patience_;
 };
 
 }  // namespace headwater

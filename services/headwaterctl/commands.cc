@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <set>
 
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_proto.h"
 #include "services/common/plan/plan_text.h"
 #include "services/common/rpc/proto_convert.h"
-#include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/table.h"
 #include "services/headwaterctl/views.h"
 
@@ -30,7 +30,7 @@ void Print(const Items& items, const Row& header, bool json) {
   }
   std::vector<Row> rows;
   for (const auto& item : items) rows.push_back(ToRow(item));
-  fmt::print("{}", FormatTable(header, rows));
+  fmt::print("{}", FormatTable(header, rows, {.hide_empty = true}));
 }
 
 template <typename Enum>
@@ -164,8 +164,12 @@ absl::Status StationExport(HeadendClient& client, const Invocation& invocation) 
     ASSIGN_OR_RETURN(const uint32_t number, ParseNumber(invocation.number));
     request.set_number(number);
   }
-  ASSIGN_OR_RETURN(const std::string text, client.Export(request));
-  fmt::print("{}", text);
+  ASSIGN_OR_RETURN(const ExportResponse response, client.Export(request));
+  if (invocation.json) {
+    PrintJson(ToJson(response));
+  } else {
+    fmt::print("{}", response.text());
+  }
   return absl::OkStatus();
 }
 
@@ -201,7 +205,8 @@ absl::Status Health(HeadendClient& client, const Invocation& invocation) {
     }
   }
   if (!invocation.json)
-    fmt::print("{}", FormatTable({"SERVICE", "INSTANCE", "STATUS", "ERROR"}, rows));
+    fmt::print("{}",
+               FormatTable({"SERVICE", "INSTANCE", "STATUS", "ERROR"}, rows, {.hide_empty = true}));
   return worst;
 }
 
@@ -211,18 +216,40 @@ absl::Status PrintCompletionScript(HeadendClient&, const Invocation& invocation)
   return absl::OkStatus();
 }
 
-absl::Status PrintCompletions(HeadendClient& client, const Invocation& invocation) {
-  const std::string prefix = invocation.words.empty() ? "" : invocation.words.back();
-  for (const std::string& candidate : Complete(invocation.words)) {
-    if (candidate != kLiveGroups) {
-      fmt::print("{}\n", candidate);
-      continue;
+absl::Status PrintLiveWords(HeadendClient& client, const Completion& completion) {
+  // A set: a directory has many stations, a link many groups.
+  std::set<std::string> words;
+  switch (completion.live) {
+    case LiveWords::kNone:
+      return absl::OkStatus();
+    case LiveWords::kGroups: {
+      ASSIGN_OR_RETURN(const auto sessions, client.ListSessions());
+      for (const session::v1::Session& session : sessions)
+        words.insert(ChannelText(session.channel()));
+      break;
     }
-    ASSIGN_OR_RETURN(const auto sessions, client.ListSessions());
-    for (const session::v1::Session& session : sessions) {
-      const std::string group = ChannelText(session.channel());
-      if (group.starts_with(prefix)) fmt::print("{}\n", group);
+    case LiveWords::kStationNumbers: {
+      ASSIGN_OR_RETURN(const auto stations, client.ListStations(""));
+      for (const types::v1::Station& station : stations)
+        words.insert(ShownNumber(station.number()));
+      break;
     }
+    case LiveWords::kDirectories: {
+      ASSIGN_OR_RETURN(const directory::v1::Plan plan, client.Plan());
+      for (const directory::v1::Directory& directory : plan.directories())
+        words.insert(directory.name());
+      break;
+    }
+    case LiveWords::kLinks: {
+      ASSIGN_OR_RETURN(const auto senders, client.ListSenders());
+      for (const session::v1::Sender& sender : senders) {
+        for (const types::v1::Leg& leg : sender.legs()) words.insert(leg.link());
+      }
+      break;
+    }
+  }
+  for (const std::string& word : words) {
+    if (word.starts_with(completion.prefix)) fmt::print("{}\n", word);
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "services/headwaterctl/client_shell.h"
+#include "services/headwaterctl/completion.h"
 
 namespace headwater {
 
@@ -39,6 +40,7 @@ absl::Status EndpointList(HeadendClient& client, const Invocation& invocation);
 // UNAVAILABLE when a service does not answer or is not serving, after all have been shown.
 absl::Status Health(HeadendClient& client, const Invocation& invocation);
 absl::Status PrintCompletionScript(HeadendClient& client, const Invocation& invocation);
-absl::Status PrintCompletions(HeadendClient& client, const Invocation& invocation);
+// Groups, stations and the like that begin with what has been typed, one a line.
+absl::Status PrintLiveWords(HeadendClient& client, const Completion& completion);
 
 }  // namespace headwater

@@ -6,15 +6,33 @@
 #include <string_view>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace headwater {
 
 // A script for "bash", "zsh" or "fish" that asks `headwaterctl __complete WORDS...` for what may
 // follow. INVALID_ARGUMENT names another shell.
 absl::StatusOr<std::string> CompletionScript(std::string_view shell);
 
-// What may stand in place of the last of `words` (those after the program's name): commands,
-// options, or kLiveGroups, which the caller replaces by asking the headend.
-inline constexpr std::string_view kLiveGroups = "<groups>";
-std::vector<std::string> Complete(const std::vector<std::string>& words);
+// What only a running headend can say.
+enum class LiveWords { kNone, kGroups, kStationNumbers, kDirectories, kLinks };
+
+// What may stand in place of the word under the cursor.
+struct Completion {
+  // Commands, options and fixed values that begin with it.
+  std::vector<std::string> words;
+  // To be asked for, and filtered by `prefix`.
+  LiveWords live = LiveWords::kNone;
+  std::string prefix;
+  // Given in the words so far; empty when not.
+  std::string run_dir;
+  std::string manager;
+};
+
+// `words` are those after the program's name, the last one under the cursor. The app is the command
+// line itself, so the two cannot differ. Pure.
+Completion Complete(const CLI::App& app, const std::vector<std::string>& words);
 
 }  // namespace headwater

@@ -23,10 +23,34 @@ size_t Width(const std::string& text) {
   }));
 }
 
+// Whether each column holds anything.
+std::vector<bool> InUse(size_t columns, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<bool> used(columns, false);
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size() && i < columns; ++i) used[i] = used[i] || !row[i].empty();
+  }
+  return used;
+}
+
+std::vector<std::string> Kept(const std::vector<std::string>& row, const std::vector<bool>& used) {
+  std::vector<std::string> kept;
+  for (size_t i = 0; i < row.size() && i < used.size(); ++i) {
+    if (used[i]) kept.push_back(row[i]);
+  }
+  return kept;
+}
+
 }  // namespace
 
 std::string FormatTable(const std::vector<std::string>& header,
-                        const std::vector<std::vector<std::string>>& rows) {
+                        const std::vector<std::vector<std::string>>& rows,
+                        const TableOptions& options) {
+  if (options.hide_empty && !rows.empty()) {
+    const std::vector<bool> used = InUse(header.size(), rows);
+    std::vector<std::vector<std::string>> kept;
+    for (const auto& row : rows) kept.push_back(Kept(row, used));
+    return FormatTable(Kept(header, used), kept);
+  }
   std::vector<std::vector<std::string>> lines = {header};
   for (const auto& row : rows) {
     lines.emplace_back();

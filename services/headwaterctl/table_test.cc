@@ -20,5 +20,12 @@ TEST(FormatTableTest, ShowsTheHeaderAloneWhenThereIsNothing) {
   EXPECT_EQ(FormatTable({"A", "B"}, {}), "A  B\n");
 }
 
+TEST(FormatTableTest, LeavesOutEmptyColumnsWhenAsked) {
+  EXPECT_EQ(FormatTable({"A", "B", "C"}, {{"1", "", "3"}, {"4", "", ""}}, {.hide_empty = true}),
+            "A  C\n1  3\n4\n");
+  EXPECT_EQ(FormatTable({"A", "B"}, {{"1", ""}}), "A  B\n1\n");
+  EXPECT_EQ(FormatTable({"A", "B"}, {}, {.hide_empty = true}), "A  B\n");
+}
+
 }  // namespace
 }  // namespace headwater

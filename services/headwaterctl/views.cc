@@ -149,6 +149,10 @@ Row ToRow(const types::v1::Station& station) {
           station.urls().empty() ? "" : station.urls(0)};
 }
 
+Json ToJson(const directory::v1::ExportResponse& exported) {
+  return {{"content_type", exported.content_type()}, {"text", exported.text()}};
+}
+
 Json ToJson(const session::v1::Sender& sender) {
   Json legs = Json::array();
   for (const types::v1::Leg& leg : sender.legs()) {

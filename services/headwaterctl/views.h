@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "headwater/directory/v1/directory.pb.h"
 #include "headwater/membership/v1/membership.pb.h"
 #include "headwater/session/v1/session.pb.h"
 #include "headwater/types/v1/types.pb.h"
@@ -36,6 +37,9 @@ inline const Row kGroupHeader = {"LINK", "GROUP", "MODE", "MEMBERS", "SOURCES"};
 Json ToJson(const types::v1::Station& station);
 Row ToRow(const types::v1::Station& station);
 inline const Row kStationHeader = {"NUMBER", "DIRECTORY", "TITLE", "URL"};
+
+// An exported document with its content type.
+Json ToJson(const directory::v1::ExportResponse& exported);
 
 Json ToJson(const session::v1::Sender& sender);
 Row ToRow(const session::v1::Sender& sender);
