@@ -9,7 +9,7 @@ FAILURES = {
     "401": ("locked", "401 Unauthorized"),
     "refused": ("http://{host}:9/", "cannot connect: Connection refused"),
     "name": ("http://no-such-station.invalid/", "the name no-such-station.invalid does not exist or has no address"),
-    "certificate": ("https://{host}:8443/live", "certificate"),
+    "certificate": ("https://{host}:8443/live", "TLS failed: SSL certificate problem: self-signed certificate"),
     "plain tls": ("https://{host}:8080/live", "TLS"),
     "redirect loop": ("loop", "redirect loop, back to"),
     "many redirects": ("hops0", "more than 8 redirects"),

@@ -166,7 +166,7 @@ SourceError HttpFetch::ErrorOf(const CurlEnd& end) const {
   const std::string text = CleanText(end.text, kTextBytesMax);
   if (head_.complete())
     return {SourceErrorReason::kClosed, fmt::format("connection lost: {}", text)};
-  if (IsTlsError(end.code)) return {SourceErrorReason::kTls, text};
+  if (IsTlsError(end.code)) return {SourceErrorReason::kTls, fmt::format("TLS failed: {}", text)};
   switch (end.code) {
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
