@@ -11,6 +11,9 @@ namespace {
 // This process itself slept (suspended, starved of CPU): what was due is not sent in one heap, the
 // timeline goes on from now.
 constexpr Duration kOversleep = 1s;
+// Media that came too late once will do so again, by a little more or less: this much more than was
+// missing is held from then on.
+constexpr Duration kLateMargin = 50ms;
 
 }  // namespace
 
@@ -132,8 +135,10 @@ bool Stream::Prepare(MonoTime now) {
     prepared_ = payloader_->Next();
     if (prepared_) break;
     if (TakeFrame()) continue;
-    // No more media: what waits for company is sent before the next frame would be due.
-    if (grouping_ && now >= timeline_.SendTime(clock_->now().position)) {
+    // No more media: what waits for company is sent when the next frame would be due, and at once
+    // when none will come.
+    const bool gone = now >= last_media_ + options_.silence_after;
+    if (grouping_ && (gone || now >= timeline_.SendTime(clock_->now().position))) {
       payloader_->Flush();
       grouping_ = false;
       continue;
@@ -142,7 +147,9 @@ bool Stream::Prepare(MonoTime now) {
     return false;
   }
   if (std::exchange(starved_, false) && timeline_.SendTime(prepared_->time.position) < now) {
-    timeline_.Shift(now, prepared_->time.position);
+    // Silence is never late: it follows at once.
+    const Duration margin = state_ == StreamState::kSending ? kLateMargin : Duration{};
+    timeline_.Shift(now + margin, prepared_->time.position);
     drift_.Reset();
     ++stats_.underruns_total;
   }
