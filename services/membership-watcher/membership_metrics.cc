@@ -136,6 +136,9 @@ MembershipMetrics::MembershipMetrics(Registry& registry, const MembershipShell& 
                         "Packets dropped before they reached a link: tagged for another VLAN, for "
                         "another host, or too long.")
               .Add({})),
+      frames_lost_(CounterFamily(registry, "headwater_membership_watcher_frames_lost_total",
+                                 "Packets that the kernel had no room for: the queue overflowed.")
+                       .Add({})),
       readers_(&GaugeFamily(registry, "headwater_membership_watcher_watch_readers",
                             "Open WatchMembership streams.")
                     .Add({})) {
@@ -148,6 +151,7 @@ MembershipMetrics::MembershipMetrics(Registry& registry, const MembershipShell& 
 void MembershipMetrics::Update(const MembershipShell& shell, size_t readers) {
   for (size_t i = 0; i < links_.size(); ++i) links_[i]->Update(*shell.links()[i]);
   frames_dropped_.Set(shell.frames_dropped_total());
+  frames_lost_.Set(shell.frames_lost_total());
   readers_->Set(static_cast<double>(readers));
 }
 

@@ -61,6 +61,7 @@ class MembershipMetrics {
 
   std::vector<std::unique_ptr<PerLink>> links_;
   Follower frames_dropped_;
+  Follower frames_lost_;
   prometheus::Gauge* readers_;
 };
 

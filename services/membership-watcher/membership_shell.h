@@ -62,6 +62,8 @@ class MembershipShell {
   // Packets dropped before they reached a link: tagged for another VLAN, for another host, too
   // long.
   uint64_t frames_dropped_total() const { return packets_->dropped_total(); }
+  // Packets that came faster than they were read.
+  uint64_t frames_lost_total() const { return packets_->lost_total(); }
 
  private:
   MembershipShell(EventLoop& loop, Logger& log, const Options& options,

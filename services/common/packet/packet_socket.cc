@@ -117,6 +117,14 @@ void PacketSocket::RemoveInterface(uint32_t ifindex) {
   setsockopt(fd_, SOL_PACKET, PACKET_DROP_MEMBERSHIP, &request, sizeof request);
 }
 
+uint64_t PacketSocket::lost_total() {
+  // The kernel counts from the last time that it was asked.
+  tpacket_stats stats = {};
+  socklen_t size = sizeof stats;
+  if (getsockopt(fd_, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) lost_ += stats.tp_drops;
+  return lost_;
+}
+
 size_t PacketSocket::Receive(absl::FunctionRef<void(const ReceivedPacket&)> callback,
                              size_t packets_max) {
   size_t taken = 0;

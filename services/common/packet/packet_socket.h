@@ -54,6 +54,8 @@ class PacketSocket {
   size_t Receive(absl::FunctionRef<void(const ReceivedPacket&)> callback, size_t packets_max = 256);
 
   uint64_t dropped_total() const { return dropped_; }
+  // Packets that the kernel had no room for, up to now: the queue overflowed. Asks the kernel.
+  uint64_t lost_total();
 
  private:
   struct Buffers;
@@ -64,6 +66,7 @@ class PacketSocket {
   std::unique_ptr<Buffers> buffers_;
   std::set<uint32_t> interfaces_;
   uint64_t dropped_ = 0;
+  uint64_t lost_ = 0;
 };
 
 }  // namespace headwater
