@@ -1,0 +1,68 @@
+#include "services/rtp-packager/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+namespace headwater::packager {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string FaultsOf(const std::string& text, PackagerConfig* out = nullptr) {
+  ConfigTable file = ConfigTable::Parse(text, "t.toml").value();
+  ConfigTable table = file.Table("rtp-packager");
+  const PackagerConfig config = ReadConfig(table);
+  table.RejectUnknown();
+  if (out) *out = config;
+  return std::string(file.status().message());
+}
+
+TEST(PackagerConfigTest, EmptyTableGivesTheDefaults) {
+  PackagerConfig config;
+  EXPECT_EQ(FaultsOf("[rtp-packager]\n", &config), "");
+  EXPECT_EQ(config.core.sessions_max, Options().sessions_max);
+  EXPECT_EQ(config.http.stall_timeout, Options().stall_limit);
+}
+
+TEST(PackagerConfigTest, ReadsWhatIsThere) {
+  PackagerConfig config;
+  EXPECT_EQ(FaultsOf("[rtp-packager]\nsessions_max = 4\nsilence_after = \"3s\"\n"
+                     "user_agent = \"x\"\n",
+                     &config),
+            "");
+  EXPECT_EQ(config.core.sessions_max, 4u);
+  EXPECT_EQ(config.core.silence_after, 3s);
+  EXPECT_EQ(config.http.user_agent, "x");
+}
+
+TEST(PackagerConfigTest, NamesWhatIsWrong) {
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nsession_max = 4\n"), HasSubstr("session_max"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nsessions_max = 0\n"), HasSubstr("t.toml:2:"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nreopen_min = \"5s\"\nreopen_max = \"1s\"\n"),
+              HasSubstr("not be longer than reopen_max"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nrtcp_port = 5004\n"), HasSubstr("differ from rtp_port"));
+}
+
+// Each key of README's table is a key, and each key is in README.
+TEST(PackagerConfigTest, ReadmeNamesEveryKey) {
+  std::ifstream readme(HEADWATER_SOURCE_DIR "/services/rtp-packager/README.md");
+  std::stringstream text;
+  text << readme.rdbuf();
+  // The message of an unknown key lists those that are allowed.
+  const std::string allowed = FaultsOf("[rtp-packager]\nno_such_key = 1\n");
+  std::istringstream words(allowed.substr(allowed.find("no_such_key") + 11));
+  int keys = 0;
+  for (std::string word; words >> word;) {
+    while (!word.empty() && !isalnum(static_cast<unsigned char>(word.back()))) word.pop_back();
+    if (word.find('_') == std::string::npos) continue;
+    EXPECT_THAT(text.str(), HasSubstr("`" + word + "`"));
+    ++keys;
+  }
+  EXPECT_GE(keys, 20) << allowed;
+}
+
+}  // namespace
+}  // namespace headwater::packager
