@@ -89,7 +89,7 @@ class Story:
     def join(self) -> FfmpegListener:
         """A stock player that only joins hears the station."""
         listener = FfmpegListener(self.alice, self.group)
-        listener.wait_decoded(5, 25)
+        listener.wait_decoded(6, 25)
         report = self.lan.wait_packet(lambda p: joins(p, self.group), 1, "the report")
         request = next((p for p in self.fabric.packets() if p.time >= report.time and is_request(p)), None)
         require(request is not None, "no request to the station after the report")
@@ -138,7 +138,7 @@ class Story:
         """The station goes off the air: silence first, then the session ends and with it, by itself, the player."""
         self.headend.icecast.end("radio")
         require(listener.wait_end(20) == 0, "the player did not end well")
-        self.headend.icecast.mount("radio", TONE, name="Demo Radio")
+        self.headend.icecast.mount("radio", TONE, name="Demo Radio", bitrate="320k")
 
     def leave(self) -> None:
         """After the last leave the stream ends: BYE, deletions, the source closed."""
@@ -192,7 +192,7 @@ def build_lab(lab: Lab, bin_dir: Path) -> Headend:
     directory = headend.config["directory-resolver"]["directory"][0]
     directory["linger"] = f"{LINGER_MS}ms"
     directory["silence_limit"] = "2s"
-    url = headend.icecast.mount("radio", TONE, name="Demo Radio")
+    url = headend.icecast.mount("radio", TONE, name="Demo Radio", bitrate="320k")
     headend.write_lineup({FIRST_NUMBER: ("Demo Radio", url)})
     return headend
 
