@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "services/common/base/check.h"
 #include "services/common/wire/byte_reader.h"
 #include "services/membership-watcher/link_membership.h"
+#include "services/membership-watcher/testing/packet_builder.h"
 
 namespace {
 
@@ -37,11 +39,53 @@ void Check(const LinkMembership& link, const TableOptions& limits, const Actions
   }
 }
 
+// A report or query made well from five bytes: random packets seldom have a right checksum, so they
+// alone would leave the state machine at rest.
+std::vector<uint8_t> MakePacket(ByteReader& script) {
+  const uint8_t what = script.U8();
+  const uint8_t who = script.U8();
+  const uint8_t group = script.U8();
+  const uint8_t sources = script.U8();
+  const uint8_t more = script.U8();
+  const bool ipv4 = (group & 1) != 0;
+  const bool ssm = (group & 2) != 0;
+  const std::string number = std::to_string(1 + (group >> 2) % 6);
+  Record record;
+  record.group = ipv4 ? Address((ssm ? "232.1.1." : "239.1.1.") + number)
+                      : Address((ssm ? "ff3e::8000:" : "ff3e:40::") + number);
+  record.type = static_cast<RecordType>(1 + what % 6);
+  for (int i = 0; i < 6; ++i) {
+    const std::string last = std::to_string(i + 1);
+    if ((sources >> i & 1) != 0) {
+      record.sources.push_back(Address((ipv4 ? "192.0.2.10" : "2001:db8::") + last));
+    }
+  }
+  const std::string host = (ipv4 ? "192.0.2." : "fe80::") + std::to_string(1 + who % 9);
+  const auto version = static_cast<Version>(ipv4 ? what / 8 % 3 : 3 + what / 8 % 2);
+  if (what >= 200) {
+    Query query;
+    query.version = version;
+    query.group = (more & 1) != 0 ? record.group : ipv4 ? IpAddress::V4(0) : IpAddress();
+    if ((more & 2) != 0 && !query.general() && !IsOlder(version)) query.sources = record.sources;
+    query.max_response = std::chrono::milliseconds(100 * (more >> 3));
+    query.suppress = (more & 4) != 0;
+    query.robustness = what & 7;
+    query.query_interval = std::chrono::seconds(sources);
+    return QueryPacket(host, query);
+  }
+  if (IsOlder(version)) {
+    record.type = (what & 1) != 0 ? RecordType::kIsExclude : RecordType::kToInclude;
+    record.sources.clear();
+  }
+  return ReportPacket(host, {version, {record}});
+}
+
 }  // namespace
 
 // The bytes are a script: each step lets time pass, runs the timers that are due, then gives the
 // core a packet, or takes the link away and brings it back.
-//   step: U8 time (x 100 ms), U8 length / kind (255: link flap), then that many bytes of packet
+//   step: U8 time (x 100 ms), U8 kind: 255 the link flaps, 200 to 254 a packet made from five
+//   bytes, else that many bytes of packet
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Options options;
   options.table = {
@@ -67,6 +111,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       link.OnInterface({}, now, actions);
       HW_CHECK(link.table().group_count() == 0 && link.table().entry_count() == 0);
       link.OnInterface(up, now, actions);
+    } else if (length >= 200) {
+      const std::vector<uint8_t> packet = MakePacket(script);
+      link.OnPacket(packet, now, absl::Time(), actions);
     } else {
       link.OnPacket(script.Take(std::min<size_t>(length, script.remaining())), now, absl::Time(),
                     actions);
