@@ -486,6 +486,25 @@ TEST_F(LinkMembershipTest, LongSourceListsAreSplitOverSeveralQueries) {
   EXPECT_THAT(sizes, ElementsAre(89, 89, 21));
 }
 
+// What a table costs must depend on what is due, not on what is stored: with a scan a packet or a
+// timer this would take hours.
+TEST_F(LinkMembershipTest, HoldsTwentyThousandGroups) {
+  UpAndSynced();
+  constexpr uint32_t kGroups = 20'000;
+  membership::Report report{Version::kIgmpV3, {{kToExclude, {}, {}}}};
+  for (uint32_t i = 0; i < kGroups; ++i) {
+    report.records[0].group = IpAddress::V4(0xefc00000 + i);
+    link_.OnPacket(ReportPacket(kHost4, report), now_, wall(), actions_);
+    now_ += 10us;
+  }
+  EXPECT_EQ(link_.table().group_count(), kGroups);
+  actions_.clear();
+  now_ += 300s;
+  link_.OnTime(now_, actions_);
+  EXPECT_EQ(link_.table().group_count(), 0u);
+  EXPECT_EQ(link_.table().entry_count(), 0u);
+}
+
 class LimitedLinkTest : public LinkMembershipTest {
  protected:
   LimitedLinkTest()
