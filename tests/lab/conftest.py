@@ -23,14 +23,6 @@ def pytest_addoption(parser):
     parser.addoption("--keep", action="store_true", help="keep every test's logs and captures, not the failed ones' only")
 
 
-def pytest_configure(config):
-    if os.geteuid() != 0:
-        raise pytest.UsageError("the lab makes network namespaces: run as root")
-    config.lab_bin_dir = lambda: _bin_dir(config)
-    config.lab_bad_skips = []
-    config.lab_skips = 0
-
-
 def _bin_dir(config) -> Path:
     given = config.getoption("--bin-dir")
     if given:
@@ -105,10 +97,28 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         item.lab_failed = True
-    if report.skipped and not hasattr(report, "wasxfail"):
-        item.config.lab_skips += 1
-        if not any(report.nodeid == name or report.nodeid.endswith("/" + name) for name in _ALLOWED):
-            item.config.lab_bad_skips.append(report.nodeid)
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        raise pytest.UsageError("the lab makes network namespaces: run as root")
+    config.lab_bin_dir = lambda: _bin_dir(config)
+    config.lab_bad_skips = []
+    config.lab_skips = 0
+    config.pluginmanager.register(_SkipCount(config))
+
+
+class _SkipCount:
+    """Counts in the process that hears of every report, however many run the tests."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.config.lab_skips += 1
+            if not any(report.nodeid == name or report.nodeid.endswith("/" + name) for name in _ALLOWED):
+                self.config.lab_bad_skips.append(report.nodeid)
 
 
 def pytest_sessionfinish(session, exitstatus):

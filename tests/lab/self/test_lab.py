@@ -32,13 +32,13 @@ GROUP4 = "239.192.0.1"
 FIRST_SOURCE = "2001:db8:d0be:f00d::1"
 
 
-def namespaces() -> set[str]:
-    """Every network namespace that a process is in or holds open, as the kernel names them."""
+def held(inodes: set[int]) -> set[int]:
+    """Which of these network namespaces a process is in or holds open."""
     found = set()
     for link in [*glob.glob("/proc/[0-9]*/ns/net"), *glob.glob("/proc/[0-9]*/fd/*")]:
         with contextlib.suppress(OSError):
             found.add(os.readlink(link))
-    return {name for name in found if name.startswith("net:[")}
+    return {inode for inode in inodes if f"net:[{inode}]" in found}
 
 
 @pytest.mark.parametrize("group", [GROUP6, GROUP4])
@@ -147,37 +147,37 @@ def test_icecast_plays_and_changes_its_title(lab):
 
 
 def test_nothing_is_left():
-    before = namespaces()
     with Lab() as lab:
         host = lab.host("headend", lab.link())
         process = host.ns.start(["sleep", "100"])
         Capture(host.ns, "lan")
-        assert len(namespaces() - before) == 2
+        inodes = {host.ns.inode, lab.switch.inode}
+        assert held(inodes) == inodes
         directory = lab.directory
-    assert not namespaces() - before
+    assert not held(inodes)
     assert not process.alive()
     assert not directory.exists()
 
 
 def test_nothing_is_left_when_the_run_is_killed(tmp_path):
-    before = namespaces()
     script = """
         import pathlib, sys
         sys.path.insert(0, sys.argv[1])
         from lab import Lab
         lab = Lab(pathlib.Path(sys.argv[2]))
         host = lab.host("headend", lab.link())
-        print(host.ns.start(["sleep", "100"]).pid, flush=True)
+        print(host.ns.start(["sleep", "100"]).pid, host.ns.inode, lab.switch.inode, flush=True)
         sys.stdin.read()
     """
     argv = [sys.executable, "-c", textwrap.dedent(script), str(Path(__file__).parent.parent), str(tmp_path)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
-        sleeper = int(run.stdout.readline())
+        sleeper, *inodes = map(int, run.stdout.readline().split())
+        assert held(set(inodes)) == set(inodes)
         run.send_signal(signal.SIGKILL)
         run.wait()
     wait_until(lambda: not Path(f"/proc/{sleeper}").exists(), 5, "the child's end")
-    wait_until(lambda: not namespaces() - before, 5, "the namespaces' end")
+    wait_until(lambda: not held(set(inodes)), 5, "the namespaces' end")
 
 
 def test_a_skip_without_leave_fails_the_run(tmp_path):
