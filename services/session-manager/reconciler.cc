@@ -197,13 +197,16 @@ bool Reconciler::Fail(Session& session, Event event, std::string_view kind, std:
       session.state == State::kLive && now_.mono >= session.since + options_.stable_after;
   if (was_stable) session.attempts = 0;
   const bool report = event == Event::kFailed && kind != "packager";
+  const bool was_misled = session.expected && kind == "codec";
   if (!Fire(session, event, reason)) return false;
   session.error = reason;
   session.failure = std::string(kind);
   ++stats_.failed_total[session.failure];
   stations_.Drop(session.number);
   if (session.state != State::kFailed) return true;
-  session.retry_at = now_.mono + backoff_.Next(++session.attempts);
+  const Duration wait = backoff_.Next(++session.attempts);
+  // Its format has changed since the last play: the next start asks the source first.
+  session.retry_at = was_misled ? now_.mono : now_.mono + wait;
   // A retry is not measured: its listener has waited for other things.
   session.reported.reset();
   Step(session, "failed",
@@ -336,6 +339,10 @@ void Reconciler::Place(Session& session) {
   }
   for (const std::string& link : links) session.links.at(link).admitted = true;
   session.sender = sender;
+  // Announced as the last play was, it is read by players while the source is still connecting.
+  // Where that has just failed, the source is heard first.
+  session.expected = session.attempts == 0 && session.station->known_format.has_value();
+  if (session.expected) session.format = session.station->known_format;
   Fire(session, Event::kPlaced, "at sender " + sender_names_[sender]);
   Step(session, "start",
        fmt::format("at sender {}, into {}", sender_names_[sender], Joined(links)));
@@ -403,8 +410,9 @@ bool Reconciler::AdvanceStarting(Session& session) {
       (status->state == PackagerState::kSending || status->state == PackagerState::kSilent);
   if (sending) {
     if (!Fire(session, Event::kSending, "first RTP has left")) return false;
-    if (!session.play_reported) {
+    if (!session.play_reported && session.format) {
       session.play_reported = true;
+      stations_.Learn(session.number, *session.format);
       Emit(ReportPlay{.number = session.number, .format = session.format, .error = {}});
     }
     return true;

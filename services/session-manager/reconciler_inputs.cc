@@ -298,7 +298,8 @@ void Reconciler::OnAnnouncementApplied(size_t sender, const Channel& channel,
   session.origin = answer->origin;
   if (!session.announced) {
     session.announced = true;
-    session.timeline.Add(answer->sent, "sap", "announced");
+    session.timeline.Add(answer->sent, "sap",
+                         session.expected ? "announced as the last play was" : "announced");
     if (session.reported) {
       Emit(Measured{Latency::kReportToSap, answer->sent - *session.reported});
     }

@@ -94,7 +94,7 @@ void Reconciler::ClearLinks(Session& session) {
   const PackagerStatus* status = StatusOf(session);
   const bool has_media = status != nullptr && status->state != PackagerState::kOpening &&
                          status->state != PackagerState::kFailed;
-  if (!session.format || (!has_media && !session.pinned)) return;
+  if (!session.format || (!has_media && !session.has_fixed_format())) return;
   const auto& announcements = senders_[*session.sender].announcements;
   const auto outlet = announcements.find(session.channel);
   const Announcement* accepted = outlet != announcements.end() && outlet->second.accepted()

@@ -42,10 +42,8 @@ void Reconciler::DrivePackager(size_t index, const Channel& channel, Session* se
       Emit(StopSession{.sender = index, .channel = channel});
       break;
     case OutletStep::kApply:
-      if (session->pinned) {
-        wanted->ssrc = session->ssrc;
-        wanted->format = session->format;
-      }
+      if (session->pinned) wanted->ssrc = session->ssrc;
+      if (session->has_fixed_format()) wanted->format = session->format;
       outlet.BeginApply(*wanted);
       Emit(ApplySession{.sender = index, .spec = *std::move(wanted)});
       break;
@@ -121,7 +119,7 @@ std::optional<Announcement> Reconciler::WantedAnnouncement(const Session& sessio
   if (!session.format) return std::nullopt;
   const PackagerStatus* status = StatusOf(session);
   const bool has_media = status != nullptr && status->state != PackagerState::kOpening;
-  if (!has_media && !session.announced && !session.pinned) return std::nullopt;
+  if (!has_media && !session.announced && !session.has_fixed_format()) return std::nullopt;
   // Nobody is left to hear of it.
   if (session.state == State::kLingering && !session.announced) return std::nullopt;
   const PlanDirectory& directory = DirectoryOf(session.number);
@@ -138,6 +136,9 @@ std::optional<Announcement> Reconciler::WantedAnnouncement(const Session& sessio
     announcement.links.push_back({.link = link, .joins_total = session.links.at(link).joins});
   }
   if (announcement.links.empty()) return std::nullopt;
+  if (announcement.info.name.empty() && session.station) {
+    announcement.info.name = session.station->title;
+  }
   return announcement;
 }
 

@@ -51,6 +51,56 @@ TEST_F(ReconcilerTest, TimesAreMeasuredFromTheKernelsReport) {
   EXPECT_EQ(world().measured().size(), 4u);
 }
 
+TEST_F(ReconcilerTest, AnnouncesAKnownFormatBeforeTheSourceAnswers) {
+  world().sources[0x80000001].open_delay = 300ms;
+  world().known_formats[0x80000001] = {.encoding = "MPA", .payload_type = 14};
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(10ms);
+  EXPECT_EQ(world().Announced(group_), "lan");
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->info.name, "Station 80000001");
+  EXPECT_EQ(world().Count("apply " + group_ + " links=lan transmit=1"), 1u);
+  EXPECT_EQ(world().StateOf(group_), State::kStarting);
+  world().Advance(300ms);
+  EXPECT_EQ(world().StateOf(group_), State::kLive);
+  EXPECT_EQ(world().Count("apply"), 2u);
+  EXPECT_EQ(world().Count("announce"), 1u);
+}
+
+TEST_F(ReconcilerTest, APlayIsRememberedForTheNextStart) {
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(1s);
+  world().Leave(group_, "lan");
+  world().Advance(5s);
+  world().sources[0x80000001].open_delay = 300ms;
+  world().Join(group_, "lan");
+  world().Advance(10ms);
+  EXPECT_EQ(world().Announced(group_), "lan");
+}
+
+TEST_F(ReconcilerTest, AFormatThatHasChangedSinceIsAskedForAtOnce) {
+  world().known_formats[0x80000001] = {.encoding = "opus", .payload_type = 97};
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(200ms);
+  EXPECT_EQ(world().StateOf(group_), State::kLive);
+  EXPECT_EQ(world().Count("delete"), 1u);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->format.encoding, "MPA");
+  EXPECT_EQ(world().known_formats[0x80000001].encoding, "MPA");
+}
+
+TEST_F(ReconcilerTest, ARetryHearsTheSourceBeforeItAnnounces) {
+  world().known_formats[0x80000001] = {.encoding = "MPA", .payload_type = 14};
+  world().sources[0x80000001].error = "connection refused";
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(100s);
+  EXPECT_GT(world().Count("apply"), 5u);
+  EXPECT_EQ(world().Count("announce"), 1u);
+  EXPECT_EQ(world().Count("delete"), 1u);
+}
+
 TEST_F(ReconcilerTest, IgnoresGroupsThatThePlanDoesNotHold) {
   world().Boot();
   world().Join("ff02::fb", "lan");

@@ -34,6 +34,7 @@ void Session::ClearRun() {
   fraction_lost_max = 0;
   transmit = false;
   pinned = false;
+  expected = false;
   listed = false;
   silent = false;
   announced = false;

@@ -85,6 +85,8 @@ struct Session {
   bool transmit = false;
   // Format and SSRC have to be kept: it ran already.
   bool pinned = false;
+  // Announced as the last play of the station was, before its source has answered.
+  bool expected = false;
   // Seen in the packager's list.
   bool listed = false;
   bool silent = false;
@@ -108,6 +110,8 @@ struct Session {
   bool HasPresent() const;
   uint32_t members() const;
   std::vector<std::string> PresentLinks() const;
+  // The format is fixed although the packager has not told one yet.
+  bool has_fixed_format() const { return format && (pinned || expected); }
   // What a start leaves behind; links, timeline and attempts stay.
   void ClearRun();
 };

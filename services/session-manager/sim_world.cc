@@ -122,6 +122,9 @@ void SimWorld::Perform(const Action& action) {
                                              .urls = {"http://example.org/"},
                                              .directory = "radio",
                                              .known_format = {}};
+    if (const auto known = known_formats.find(number); known != known_formats.end()) {
+      answer->known_format = known->second;
+    }
     if (const auto error = resolve_errors.find(number); error != resolve_errors.end()) {
       answer = error->second;
     }
@@ -164,6 +167,7 @@ void SimWorld::Perform(const Action& action) {
     Note("alarm " + alarm->text);
   } else if (const auto* play = std::get_if<ReportPlay>(&action)) {
     Note(fmt::format("play {:x} {}", play->number, play->error.empty() ? "ok" : play->error));
+    if (play->format) known_formats[play->number] = *play->format;
   }
 }
 
@@ -219,9 +223,14 @@ void SimWorld::Opened(size_t sender, Channel channel, uint64_t life) {
     session.status.state = PackagerState::kFailed;
     session.status.error = source.error;
     session.status.error_reason = "connect";
+  } else if (session.spec.format && session.spec.format->encoding != source.encoding) {
+    session.status.state = PackagerState::kFailed;
+    session.status.error = "not as announced";
+    session.status.error_reason = "codec";
   } else {
     session.status.state = PackagerState::kReady;
     session.status.format = kMp3;
+    session.status.format->encoding = source.encoding;
     session.status.times.source_answered = Clocks().wall;
     session.status.times.format_known = Clocks().wall;
     session.ready_at = now_;

@@ -40,6 +40,8 @@ class SimWorld {
     Duration open_delay = 20ms;
     // Not empty: it fails with this after open_delay.
     std::string error;
+    // What it is encoded as; the same for all but where a test says so.
+    std::string encoding = "MPA";
     // It never gets anywhere.
     bool stuck = false;
   };
@@ -108,6 +110,8 @@ class SimWorld {
 
   std::map<uint32_t, Source> sources;
   std::map<uint32_t, absl::Status> resolve_errors;
+  // What the resolver remembers of plays.
+  std::map<uint32_t, MediaFormat> known_formats;
   // Answers take 1 ms, or up to this with a random share.
   Duration jitter{};
 

@@ -35,6 +35,12 @@ void StationCache::OnFailure(uint32_t number, MonoTime now) {
   entry = {.at = now, .not_before = now + kRetry};
 }
 
+void StationCache::Learn(uint32_t number, const MediaFormat& format) {
+  const auto entry = entries_.find(number);
+  if (entry != entries_.end() && entry->second.station)
+    entry->second.station->known_format = format;
+}
+
 void StationCache::Drop(uint32_t number) {
   const auto entry = entries_.find(number);
   if (entry != entries_.end()) entry->second.station.reset();

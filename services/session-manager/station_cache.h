@@ -29,6 +29,8 @@ class StationCache {
   MonoTime NextResolve(uint32_t number) const;
   void OnStation(uint32_t number, Station station, MonoTime now);
   void OnFailure(uint32_t number, MonoTime now);
+  // What a play has shown.
+  void Learn(uint32_t number, const MediaFormat& format);
   // The next one asks anew.
   void Drop(uint32_t number);
   void Clear();
