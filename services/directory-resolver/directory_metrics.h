@@ -11,7 +11,7 @@
 
 namespace headwater::directory_resolver {
 
-// What directory-resolver counts; docs/metrics/directory-resolver.md says what to do about it. On
+// What directory-resolver counts; docs/metrics.md says what to do about it. On
 // the loop's thread.
 class DirectoryMetrics {
  public:

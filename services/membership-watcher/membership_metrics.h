@@ -14,7 +14,7 @@
 
 namespace headwater::membership {
 
-// The service's metrics; docs/metrics/membership-watcher.md says what each means. The cores count
+// The service's metrics; docs/metrics.md says what each means. The cores count
 // for themselves, Update carries their numbers over. On the loop's thread. Labels are closed sets:
 // configured links, versions, reasons.
 class MembershipMetrics {

@@ -12,7 +12,7 @@
 
 namespace headwater::packager {
 
-// What /metrics says; docs/metrics/rtp-packager.md explains each. Families are resolved at
+// What /metrics says; docs/metrics.md explains each. Families are resolved at
 // construction; cores keep plain counts, which Update copies. Loop thread only.
 class PackagerMetrics {
  public:

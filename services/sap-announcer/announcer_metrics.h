@@ -13,7 +13,7 @@
 
 namespace headwater {
 
-// What sap-announcer counts; docs/metrics/sap-announcer.md says what to do about it. On the loop's
+// What sap-announcer counts; docs/metrics.md says what to do about it. On the loop's
 // thread.
 class AnnouncerMetrics {
  public:

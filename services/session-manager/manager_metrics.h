@@ -14,7 +14,7 @@
 
 namespace headwater::session_manager {
 
-// What session-manager counts; docs/metrics/session-manager.md says what to do about it. On the
+// What session-manager counts; docs/metrics.md says what to do about it. On the
 // loop's thread.
 class ManagerMetrics {
  public:

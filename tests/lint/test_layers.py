@@ -76,7 +76,7 @@ def test_a_core_that_reaches_io_through_a_shells_header_is_red(tmp_path):
 def test_metrics_and_their_pages_are_compared_both_ways(tmp_path):
     files = {
         "services/a/thing_metrics.cc": 'Name("headwater_a_known_total"); Name("headwater_a_unknown_total");\n',
-        "docs/metrics/a.md": "| `headwater_a_known_total` | counter |\n| `headwater_a_gone_total` | counter |\n",
+        "docs/metrics.md": "| `headwater_a_known_total` | counter |\n| `headwater_a_gone_total` | counter |\n",
     }
     found = breaches(tmp_path, files)
     assert len(found) == 2
