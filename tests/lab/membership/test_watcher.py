@@ -123,7 +123,9 @@ def test_a_player_on_the_headends_own_host_answers_a_restarted_watcher(watcher, 
         assert watcher.group(group)
 
 
-def test_a_restarted_watcher_warms_and_then_knows_all(watcher, lab):
+def test_a_restarted_watcher_warms_and_then_knows_all(lab, make_watcher):
+    # Long enough for a slow build's client to be connected before the answers are in.
+    watcher = make_watcher(lab.host("headend", lab.link("lan")), 'startup_response_interval = "6s"').start(synced=False)
     hosts = [lab.host(name, lab.links["lan"]) for name in ("alice", "bob")]
     with hosts[0].join(GROUP6), hosts[1].join(GROUP4), hosts[1].ns.join(SSM6, "lan", SOURCE6):
         wait_until(lambda: len(watcher.groups()) == 3, 3)
