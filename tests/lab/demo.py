@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Callable, Optional
@@ -235,6 +236,9 @@ def stay(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
         alice = lab.hosts["alice"]
         say("the headend runs; paste this into another terminal to listen, and Ctrl-C here to end:\n")
         print(f"nsenter --net={alice.ns.path} ffplay -nodisp 'sap://[{group6(FIRST_NUMBER)}]:9875'", flush=True)
+        # However it is told to end, nothing is to be left.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         say(f"\nits state: ./headwater ctl --run-dir {headend.run_dir} session list")
         try:
             while True:
