@@ -75,7 +75,7 @@ class Icecast:
             return True
         except OSError:
             if not self.process.alive():
-                raise RuntimeError(f"icecast2 ended: {self.process.log()}") from None
+                raise RuntimeError(f"icecast2 ended with {self.process.returncode}: {self.process.log()}") from None
             return False
 
     def url(self, mount: str, ipv4: bool = False) -> str:
