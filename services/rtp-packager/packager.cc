@@ -144,11 +144,14 @@ Packager::SessionRecord& Packager::Open(const SessionRequest& request, const Clo
   std::erase_if(closing_, [&](const std::unique_ptr<Session>& session) {
     return session->channel() == request.channel;
   });
+  std::optional<SequenceNumber> first_sequence;
+  if (request.ssrc != 0) first_sequence = SequenceNumber(request.sequence);
   SessionRecord& record = sessions_[request.channel];
   record.number = request.number;
   record.session =
       std::make_unique<Session>(options_, SessionConfig{.channel = request.channel,
                                                         .ssrc = ChooseSsrc(request.ssrc),
+                                                        .first_sequence = first_sequence,
                                                         .cname = environment_.cname,
                                                         .seed = random_(),
                                                         .applied = now.mono});
@@ -386,6 +389,7 @@ std::optional<SessionStatus> Packager::Status(const Channel& channel) const {
                        .format = stream.format(),
                        .texts = stream.texts(),
                        .ssrc = static_cast<uint32_t>(session.ssrc()),
+                       .sequence = session.sequence().value(),
                        .links = record.links,
                        .transmit = session.transmits(),
                        .source_url = stream.source_url(),

@@ -42,6 +42,8 @@ struct SessionRequest {
   Duration silence_limit{};
   // 0: choose.
   uint32_t ssrc = 0;
+  // With ssrc: the first sequence number.
+  uint16_t sequence = 0;
   std::optional<RtpFormat> format;
 };
 
@@ -55,6 +57,8 @@ struct SessionStatus {
   std::optional<RtpFormat> format;
   StreamTexts texts;
   uint32_t ssrc = 0;
+  // Of the next RTP packet.
+  uint16_t sequence = 0;
   std::vector<std::string> links;
   bool transmit = false;
   std::string source_url;

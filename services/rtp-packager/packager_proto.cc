@@ -100,6 +100,7 @@ absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& p
   request.hop_limit = spec.hop_limit();
   request.silence_limit = FromProto(spec.silence_limit());
   request.ssrc = spec.ssrc();
+  request.sequence = static_cast<uint16_t>(spec.sequence());
   if (spec.has_format()) request.format = FormatFromProto(spec.format());
   return request;
 }
@@ -118,6 +119,7 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   info.set_url(status.texts.url);
   if (status.texts.began) *info.mutable_began() = headwater::ToProto(*status.texts.began);
   proto.set_ssrc(status.ssrc);
+  proto.set_sequence(status.sequence);
   for (const std::string& link : status.links) proto.add_links(link);
   proto.set_transmit(status.transmit);
   proto.set_source_url(status.source_url);

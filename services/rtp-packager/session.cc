@@ -26,7 +26,8 @@ Session::Session(const Options& options, const SessionConfig& config)
   std::mt19937_64 random(config.seed);
   // Away from the wrap, as many senders do: some receivers lose count when it comes within the
   // first packets.
-  sequence_ = SequenceNumber(static_cast<uint16_t>(random() & 0x7fff));
+  sequence_ =
+      config.first_sequence.value_or(SequenceNumber(static_cast<uint16_t>(random() & 0x7fff)));
   timestamp_start_ = static_cast<uint32_t>(random());
 }
 

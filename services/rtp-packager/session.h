@@ -19,6 +19,8 @@ namespace headwater::packager {
 struct SessionConfig {
   Channel channel;
   Ssrc ssrc{};
+  // Nothing: at random.
+  std::optional<SequenceNumber> first_sequence;
   std::string cname;
   // For the session's own random start of sequence and timestamp (RFC 3550 section 5.1) and its
   // RTCP.
@@ -58,6 +60,8 @@ class Session {
   void Close(const ClockPair& now, Outbox& out);
 
   const Channel& channel() const { return config_.channel; }
+  // Of the next packet.
+  SequenceNumber sequence() const { return sequence_; }
   Ssrc ssrc() const { return rtcp_ ? rtcp_->ssrc() : config_.ssrc; }
   bool transmits() const { return transmit_; }
   // Whether a payload of now would be sent.

@@ -28,6 +28,8 @@ struct SessionSpec {
   // Kept from an earlier run; 0 and nothing let the packager choose. Not part of the comparison:
   // they are told when the session has to go on, and change nothing in one that runs.
   uint32_t ssrc = 0;
+  // With ssrc: where its sequence goes on.
+  uint16_t sequence = 0;
   std::optional<MediaFormat> format;
 
   bool operator==(const SessionSpec& other) const;
@@ -55,6 +57,7 @@ struct PackagerStatus {
   std::optional<MediaFormat> format;
   StreamInfo info;
   uint32_t ssrc = 0;
+  uint16_t sequence = 0;
   std::vector<std::string> links;
   bool transmit = false;
   std::string source_url;

@@ -133,6 +133,8 @@ void Reconciler::ReadStatus(Session& session) {
   // The announced format never changes (DESIGN 2.7), nor does the SSRC that is kept with it.
   if (!session.format && status->format) session.format = status->format;
   if (!session.pinned || session.ssrc == 0) session.ssrc = status->ssrc;
+  // A packager that has just begun anew goes on from what the one before has sent.
+  if (status->transmit) session.sequence = status->sequence;
   session.source_url = status->source_url;
   session.receivers = status->receivers;
   session.fraction_lost_max = status->fraction_lost_max;

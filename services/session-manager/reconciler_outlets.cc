@@ -5,6 +5,13 @@
 #include "services/session-manager/reconciler.h"
 
 namespace headwater::session_manager {
+namespace {
+
+// What a packager may have sent since its last word, a second of the densest stream; receivers take
+// it for loss (RFC 3550 appendix A.1: less than MAX_DROPOUT).
+constexpr uint16_t kSequenceMargin = 1000;
+
+}  // namespace
 
 void Reconciler::DriveOutlets(const Channel& channel, Session* session) {
   for (size_t i = 0; i < senders_.size(); ++i) {
@@ -42,7 +49,10 @@ void Reconciler::DrivePackager(size_t index, const Channel& channel, Session* se
       Emit(StopSession{.sender = index, .channel = channel});
       break;
     case OutletStep::kApply:
-      if (session->pinned) wanted->ssrc = session->ssrc;
+      if (session->pinned) {
+        wanted->ssrc = session->ssrc;
+        wanted->sequence = static_cast<uint16_t>(session->sequence + kSequenceMargin);
+      }
       if (session->has_fixed_format()) wanted->format = session->format;
       outlet.BeginApply(*wanted);
       Emit(ApplySession{.sender = index, .spec = *std::move(wanted)});

@@ -28,6 +28,7 @@ void Session::ClearRun() {
   format.reset();
   info = StreamInfo{};
   ssrc = 0;
+  sequence = 0;
   origin = Origin{};
   source_url.clear();
   receivers = 0;

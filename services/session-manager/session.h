@@ -75,6 +75,8 @@ struct Session {
   std::optional<MediaFormat> format;
   StreamInfo info;
   uint32_t ssrc = 0;
+  // Of the next packet, as of the packager's last word.
+  uint16_t sequence = 0;
   Origin origin;
   std::string source_url;
   std::string error;

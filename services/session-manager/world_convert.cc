@@ -165,6 +165,7 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
                         .format = std::nullopt,
                         .info = FromProto(proto.info()),
                         .ssrc = proto.ssrc(),
+                        .sequence = static_cast<uint16_t>(proto.sequence()),
                         .links = {proto.links().begin(), proto.links().end()},
                         .transmit = proto.transmit(),
                         .source_url = proto.source_url(),
@@ -265,6 +266,7 @@ packager::v1::SessionSpec ToProto(const SessionSpec& spec) {
   proto.set_hop_limit(spec.hop_limit);
   *proto.mutable_silence_limit() = headwater::ToProto(Duration(spec.silence_limit));
   proto.set_ssrc(spec.ssrc);
+  proto.set_sequence(spec.sequence);
   if (spec.format) *proto.mutable_format() = ToProto(*spec.format);
   return proto;
 }

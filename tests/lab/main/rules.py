@@ -142,6 +142,8 @@ def bye(scene: Scene) -> None:
 
 def synced(scene: Scene) -> None:
     """A watcher that has just started knows nothing yet: its empty table ends no session."""
+    # Without a linger, which would cover for it until the hosts have answered.
+    scene.headend.config["directory-resolver"]["directory"][0]["linger"] = "0s"
     scene.start()
     listener = FfmpegListener(scene.alice, scene.group6)
     listener.wait_decoded(2, 20)
