@@ -57,7 +57,7 @@ void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair
   const bool begins = packets_ == 0 && payload_type_ == kMpaPayloadType;
   const RtpHeader header = {
       .marker = payload.marker || begins,
-      .payload_type = FaultInjected("format") && packets_ > 20 ? uint8_t{96} : payload_type_,
+      .payload_type = FaultInjected("format") && packets_ > 5 ? uint8_t{96} : payload_type_,
       .sequence = sequence_,
       .timestamp = payload.time.timestamp + timestamp_start_,
       .ssrc = rtcp_->ssrc()};
