@@ -18,8 +18,8 @@
 
 namespace headwater {
 
-// A channel that finds a restarted peer within half a second. Messages of up to 64 MiB: playlists of
-// large directories pass gRPC's default of 4.
+// A channel that finds a restarted peer within half a second. Messages of up to 64 MiB: playlists
+// of large directories pass gRPC's default of 4.
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
 
 // The one place that sets deadlines: gRPC 1.51 ignores those of service configurations under a
