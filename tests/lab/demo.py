@@ -210,7 +210,7 @@ def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> tuple[bool
             say(f"\n{family.name}  {family.group}\n    measured      target   ms from the report on the wire")
             try:
                 Story(lab, headend, family, say).tell()
-            except (Failure, TimeoutError, RuntimeError) as failure:
+            except (Failure, AssertionError, TimeoutError, RuntimeError) as failure:
                 ok = False
                 say(f"  FAILED: {failure}")
                 for service, log in headend.logs().items():

@@ -14,6 +14,10 @@ from .process import Process
 from .wait import let_pass, wait_until
 
 
+class PlayerEnded(AssertionError):
+    """A player ended that should have played on."""
+
+
 class FfmpegListener:
     """`ffmpeg -i sap://[group]:9875`, its sound measured as it comes. It ends when the stream is ended.
 
@@ -60,7 +64,7 @@ class FfmpegListener:
     def wait_decoded(self, seconds: float, timeout: float) -> None:
         def enough() -> bool:
             if self.decoded_seconds < seconds and not self.process.alive():
-                raise RuntimeError(f"{self.process.name} ended with {self.process.returncode}:\n{self.process.log()}")
+                raise PlayerEnded(f"{self.process.name} ended with {self.process.returncode}:\n{self.process.log()}")
             return self.decoded_seconds >= seconds
 
         wait_until(enough, timeout, f"{seconds:g} s of sound ({self.process.log_path})")
@@ -108,7 +112,7 @@ class GstListener:
     def wait_decoded(self, seconds: float, timeout: float) -> None:
         def enough() -> bool:
             if not self.process.alive():
-                raise RuntimeError(f"{self.process.name} ended with {self.process.returncode}:\n{self.process.log()}")
+                raise PlayerEnded(f"{self.process.name} ended with {self.process.returncode}:\n{self.process.log()}")
             return self.decoded_seconds >= seconds
 
         wait_until(enough, timeout, f"{seconds:g} s of sound ({self.process.log_path})")
