@@ -63,6 +63,9 @@ bool Probe::Step() {
       case FramerStep::kFrame:
         Finish(std::move(result_));
         return true;
+      case FramerStep::kTitle:
+        result_.title = framer_->title();
+        break;
       case FramerStep::kError:
         Finish(absl::FailedPreconditionError(absl::StrCat("codec: ", framer_->error())));
         return true;

@@ -156,6 +156,9 @@ void Stream::DrainFramer(MonoTime now) {
         flowing_ = true;
         Fire(StreamEvent::kFormatKnown);
         break;
+      case FramerStep::kTitle:
+        OnTitle(framer_->title());
+        break;
       case FramerStep::kError:
         OnUnusable(framer_->error());
         return;

@@ -8,6 +8,7 @@
 
 #include "services/common/base/bytes.h"
 #include "services/rtp-packager/media/audio_format.h"
+#include "services/rtp-packager/media/stream_title.h"
 
 namespace headwater {
 
@@ -23,6 +24,7 @@ enum class FramerStep : uint8_t {
   kFormat,  // format() is new: before the first frame, and when the stream becomes another one (not
             // when only its bit rate changes)
   kFrame,   // frame() is one
+  kTitle,   // title() is new: it begins with the next frame
   kError,   // error() says why in one line; final
 };
 
@@ -44,20 +46,20 @@ class Framer {
   virtual const AudioFormat& format() const = 0;
   // After kFrame, until the next Push, Next or Finish.
   virtual const AudioFrameView& frame() const = 0;
+  // After kTitle. From tags and comments in the stream: UTF-8, without control characters.
+  virtual StreamTitle title() const { return {}; }
   // After kError.
   virtual const std::string& error() const = 0;
+  // After kError: it is a known container or codec that has no RTP payload here, so that a
+  // transcoder, given all bytes from the first one on, may take it.
+  virtual bool unsupported() const { return false; }
   // Bytes that were neither frames nor tags.
   virtual uint64_t skipped_total() const = 0;
 };
 
-// A framer that finds out by itself what it is fed: the bytes decide, and the content type, which
-// may lie, serves the error's text. Known containers and codecs that we cannot send (Ogg, FLAC,
-// ASF, HTML, ...) are an error that names them, within their first bytes.
+// A framer that finds out by itself what it is fed, container and codec: the bytes decide, and the
+// content type, which may lie, serves the error's text.
 std::unique_ptr<Framer> MakeFramer(std::string_view content_type,
                                    const FramerOptions& options = {});
-
-// What a stream that begins so is, if it is known and nothing that we can send: "Ogg", "FLAC", "an
-// HTML page". Empty: not known.
-std::string_view NameOfMagic(Bytes first_bytes);
 
 }  // namespace headwater

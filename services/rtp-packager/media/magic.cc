@@ -1,8 +1,8 @@
+#include "services/rtp-packager/media/magic.h"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
-
-#include "services/rtp-packager/media/framer.h"
 
 namespace headwater {
 namespace {
@@ -13,28 +13,29 @@ struct Magic {
   size_t offset;
   std::string_view text;
   std::string_view name;
+  Container container = Container::kUnsupported;
 };
 
 // In Ogg the first packet, which tells the codec, begins at 28.
 constexpr std::array kMagics = std::to_array<Magic>({
-    {28, "OpusHead"sv, "Ogg Opus"},
+    {28, "OpusHead"sv, "Ogg Opus", Container::kOgg},
     {28, "\x01vorbis"sv, "Ogg Vorbis"},
     {28,
      "\x7f"
      "FLAC"sv,
      "Ogg FLAC"},
-    {0, "OggS"sv, "Ogg"},
+    {0, "OggS"sv, "Ogg", Container::kOgg},
     {0, "fLaC"sv, "FLAC"},
     {0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"sv, "ASF (Windows Media)"},
     {0, "RIFF"sv, "RIFF (WAV)"},
     {0, "FORM"sv, "AIFF"},
-    {4, "ftyp"sv, "MP4"},
+    {4, "ftyp"sv, "MP4", Container::kMp4},
     {0, "\x1a\x45\xdf\xa3"sv, "Matroska or WebM"},
     {0, "FLV\x01"sv, "Flash video"},
     {0, "wvpk"sv, "WavPack"},
     {0, "caff"sv, "Core Audio"},
-    {0, "#EXTM3U"sv, "an M3U playlist"},
-    {0, "[playlist]"sv, "a PLS playlist"},
+    {0, "#EXTM3U"sv, "an M3U playlist", Container::kNotMedia},
+    {0, "[playlist]"sv, "a PLS playlist", Container::kNotMedia},
 });
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
@@ -70,17 +71,39 @@ bool IsLoas(Bytes bytes) {
   return is_sync(3 + ((size_t{bytes[1]} & 0x1f) << 8 | bytes[2]));
 }
 
-}  // namespace
-
-std::string_view NameOfMagic(Bytes first_bytes) {
+const Magic* FindMagic(Bytes first_bytes) {
   const std::string_view text = AsText(first_bytes);
   for (const Magic& magic : kMagics) {
     if (text.size() >= magic.offset + magic.text.size() &&
         text.substr(magic.offset, magic.text.size()) == magic.text) {
-      return magic.name;
+      return &magic;
     }
   }
-  if (IsMarkup(text)) return "an HTML or XML page";
+  return nullptr;
+}
+
+// Bytes that decide, for a stream that begins with this one.
+size_t BytesWanted(uint8_t first) {
+  if (first == 0x47) return kMagicBytesMax;  // a transport stream shows by its third packet
+  if (first == 0x56) return kMagicBytesMax;  // LOAS by its second header, or a little more
+  return first == 'O' ? 64 : 16;             // Ogg by its first packet
+}
+
+}  // namespace
+
+std::optional<Container> ContainerOf(Bytes first_bytes, bool complete) {
+  if (first_bytes.empty()) return complete ? std::optional(Container::kElementary) : std::nullopt;
+  if (!complete && first_bytes.size() < BytesWanted(first_bytes[0])) return std::nullopt;
+  if (const Magic* magic = FindMagic(first_bytes)) return magic->container;
+  if (IsMarkup(AsText(first_bytes))) return Container::kNotMedia;
+  if (IsTransportStream(first_bytes)) return Container::kTransportStream;
+  if (IsLoas(first_bytes)) return Container::kLoas;
+  return Container::kElementary;
+}
+
+std::string_view NameOfMagic(Bytes first_bytes) {
+  if (const Magic* magic = FindMagic(first_bytes)) return magic->name;
+  if (IsMarkup(AsText(first_bytes))) return "an HTML or XML page";
   if (IsTransportStream(first_bytes)) return "an MPEG transport stream";
   if (IsLoas(first_bytes)) return "AAC in LATM";
   return {};

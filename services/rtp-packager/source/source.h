@@ -8,6 +8,7 @@
 
 #include "services/common/base/bytes.h"
 #include "services/common/time/mono_time.h"
+#include "services/rtp-packager/media/stream_title.h"
 
 namespace headwater {
 
@@ -56,14 +57,6 @@ struct SourceHead {
   int bitrate_kbps = 0;
   // Which of SourceRequest.urls led here: where to begin when it is opened again.
   size_t url_index = 0;
-};
-
-// ICY metadata as it stands now: UTF-8, no control characters, each at most 512 bytes.
-struct StreamTitle {
-  std::string title;
-  std::string url;
-
-  bool operator==(const StreamTitle&) const = default;
 };
 
 // All calls come on the loop's thread, never from inside SourceOpener::Open, in this order:
