@@ -31,13 +31,17 @@ void Admission::Refill(MonoTime now) {
   refilled_ = now;
 }
 
+bool Admission::HasRoom() const {
+  return sessions_ < options_.sessions_max || FaultInjected("limits");
+}
+
 bool Admission::HasRoom(const std::string& link) const {
   const auto count = sessions_by_link_.find(link);
   return count == sessions_by_link_.end() || count->second < options_.sessions_per_link_max;
 }
 
 Refusal Admission::Admit(std::vector<std::string>& links, MonoTime now) {
-  if (sessions_ >= options_.sessions_max && !FaultInjected("limits")) return Refusal::kSessions;
+  if (!HasRoom()) return Refusal::kSessions;
   std::erase_if(links, [this](const std::string& link) { return !HasRoom(link); });
   if (links.empty()) return Refusal::kLinkSessions;
   Refill(now);

@@ -27,6 +27,9 @@ class Admission {
   Refusal Admit(std::vector<std::string>& links, MonoTime now);
   // A running session gets one more link, or not.
   Refusal AdmitLink(const std::string& link);
+  // One more session may run, one more may be sent into `link`.
+  bool HasRoom() const;
+  bool HasRoom(const std::string& link) const;
   // Counted without question: it runs already.
   void Adopt(const std::vector<std::string>& links);
   void ReleaseLink(const std::string& link);
@@ -39,7 +42,6 @@ class Admission {
 
  private:
   void Refill(MonoTime now);
-  bool HasRoom(const std::string& link) const;
 
   const ReconcilerOptions options_;
   size_t sessions_ = 0;

@@ -177,21 +177,6 @@ void Reconciler::Enter(Session& session, State from) {
   }
 }
 
-// A start that failed or a session that has ended leaves its places to others.
-void Reconciler::ReleaseRun(Session& session) {
-  for (const auto& [name, use] : session.links) {
-    if (use.admitted) admission_.ReleaseLink(name);
-  }
-  admission_.Release();
-  session.ClearRun();
-  size_t woken = 0;
-  for (const auto& [place, channel] : waiting_) {
-    if (woken++ == kWokenPerRelease) break;
-    sessions_.at(channel).retry_at = now_.mono;
-    dirty_.insert(channel);
-  }
-}
-
 bool Reconciler::Fail(Session& session, Event event, std::string_view kind, std::string reason) {
   const bool was_stable =
       session.state == State::kLive && now_.mono >= session.since + options_.stable_after;
@@ -215,23 +200,6 @@ bool Reconciler::Fail(Session& session, Event event, std::string_view kind, std:
     Emit(ReportPlay{.number = session.number, .format = std::nullopt, .error = std::move(reason)});
   }
   return true;
-}
-
-void Reconciler::Refuse(Session& session, Refusal refusal) {
-  const std::string reason = fmt::format("refused: {}", ToString(refusal));
-  if (!Fire(session, Event::kRefused, reason)) return;
-  session.error = reason;
-  session.failure = "refused";
-  ++stats_.refused_total[std::string(ToString(refusal))];
-  Step(session, "refused", std::string(ToString(refusal)));
-  if (refusal == Refusal::kStartRate) {
-    session.retry_at = admission_.NextToken(now_.mono);
-    return;
-  }
-  // ReleaseRun wakes those who wait, in order.
-  session.retry_at = now_.mono + options_.retry_max;
-  session.waiting = next_waiting_++;
-  waiting_.emplace(session.waiting, session.channel);
 }
 
 bool Reconciler::Advance(Session& session) {
@@ -332,6 +300,7 @@ void Reconciler::Place(Session& session) {
   const size_t sender = *ChooseSender(session);
   std::vector<std::string> links = session.PresentLinks();
   std::erase_if(links, [&](const std::string& link) { return !senders_[sender].HasLegUp(link); });
+  MakeRoom(session.channel, links);
   const Refusal refusal = admission_.Admit(links, now_.mono);
   if (refusal != Refusal::kNone) {
     Refuse(session, refusal);

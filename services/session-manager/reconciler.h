@@ -55,7 +55,7 @@ struct ReconcilerStats {
 class Reconciler {
  public:
   static constexpr size_t kEndedMax = 256;
-  // Sessions refused for want of room that are tried again when one ends.
+  // Sessions refused for want of room that are tried again when one ends or begins to linger.
   static constexpr size_t kWokenPerRelease = 8;
 
   Reconciler(const ReconcilerOptions& options, WorldShape shape,
@@ -148,12 +148,20 @@ class Reconciler {
   bool FindStation(Session& session);
   bool Fire(Session& session, Event event, std::string reason);
   bool Fail(Session& session, Event event, std::string_view kind, std::string reason);
-  void Refuse(Session& session, Refusal refusal);
   void Enter(Session& session, State from);
-  void ReleaseRun(Session& session);
   void Wake(Session& session);
   void End(const Channel& channel);
   void Show(Session& session);
+
+  // Limits (reconciler_room.cc).
+  void Refuse(Session& session, Refusal refusal);
+  void ReleaseRun(Session& session);
+  void WakeWaiting();
+  void OfferRoom(const std::string& link);
+  void MakeRoom(const Channel& channel, const std::vector<std::string>& links);
+  bool MakeRoomIn(const std::string& link, const Channel& channel);
+  Session* OldestLingering();
+  void EndEarly(Session& session, const Channel& successor);
 
   // Links and what packagers tell (reconciler_links.cc).
   void RefreshLinks(Session& session);
@@ -202,6 +210,8 @@ class Reconciler {
   // Refused for want of room, in order.
   std::map<uint64_t, Channel> waiting_;
   uint64_t next_waiting_ = 1;
+  // Running sessions that were refused one more link, by link.
+  std::map<std::string, std::set<Channel>> refused_links_;
   // Every watcher has told all it sees, once, or had the listener interval to do so. Before that,
   // what runs and seems wanted by nobody is kept.
   bool settled_ = false;

@@ -34,13 +34,17 @@ void Reconciler::RefreshLinks(Session& session) {
       use.members = 0;
       session.left = now_.wall;
       if (active) Step(session, "leave", "last member on " + entry->first + " left");
+      if (use.admitted) OfferRoom(entry->first);
     }
     use.present = present;
     if (present || (active && now_.mono < use.absent_since + linger)) {
       ++entry;
       continue;
     }
-    if (use.admitted) admission_.ReleaseLink(entry->first);
+    if (use.admitted) {
+      admission_.ReleaseLink(entry->first);
+      OfferRoom(entry->first);
+    }
     entry = session.links.erase(entry);
   }
 }
@@ -78,10 +82,16 @@ void Reconciler::AdmitLinks(Session& session) {
       }
       continue;
     }
+    MakeRoomIn(name, session.channel);
     const Refusal refusal = admission_.AdmitLink(name);
     use.admitted = refusal == Refusal::kNone;
-    if (use.admitted) continue;
-    const std::string error = "refused on " + name + ": " + std::string(ToString(refusal));
+    const std::string refused = "refused on " + name + ": ";
+    if (use.admitted) {
+      if (session.error.starts_with(refused)) session.error.clear();
+      continue;
+    }
+    refused_links_[name].insert(session.channel);
+    const std::string error = refused + std::string(ToString(refusal));
     if (session.error == error) continue;
     session.error = error;
     ++stats_.refused_total[std::string(ToString(refusal))];

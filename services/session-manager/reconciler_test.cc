@@ -343,6 +343,82 @@ TEST_F(ReconcilerTest, SessionsMaxRefusesAndAdmitsWhenOneEnds) {
   EXPECT_EQ(world().StateOf(GroupOf(3)), State::kLive);
 }
 
+TEST_F(ReconcilerTest, AStartTakesThePlaceOfTheSessionThatHasLingeredLongest) {
+  Make({.reconciler = {.sessions_max = 3}, .linger = 60s});
+  world().Boot();
+  for (int i = 1; i <= 3; ++i) world().Join(GroupOf(i), "lan");
+  world().Advance(1s);
+  world().Leave(GroupOf(2), "lan");
+  world().Advance(1s);
+  world().Leave(GroupOf(1), "lan");
+  world().Advance(1s);
+  world().Join(GroupOf(4), "lan");
+  world().Advance(100ms);
+  EXPECT_EQ(world().StateOf(GroupOf(4)), State::kLive);
+  EXPECT_EQ(world().Find(GroupOf(2)), nullptr);
+  EXPECT_EQ(world().StateOf(GroupOf(1)), State::kLingering);
+  EXPECT_EQ(world().Running().size(), 3u);
+  const Session* ended = world().reconciler().FindEnded(ChannelOf(GroupOf(2)));
+  ASSERT_NE(ended, nullptr);
+  const auto steps = ended->timeline.Steps();
+  ASSERT_GE(steps.size(), 2u);
+  EXPECT_EQ(steps[steps.size() - 2].step, "displaced");
+  EXPECT_THAT(steps[steps.size() - 2].text, HasSubstr(GroupOf(4)));
+  EXPECT_TRUE(world().reconciler().stats().refused_total.empty());
+}
+
+TEST_F(ReconcilerTest, ARefusedStartTakesAPlaceAsSoonAsItLingers) {
+  Make({.reconciler = {.sessions_max = 1}, .linger = 60s});
+  world().Boot();
+  world().Join(GroupOf(1), "lan");
+  world().Advance(1s);
+  world().Join(GroupOf(2), "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().StateOf(GroupOf(2)), State::kFailed);
+  world().Leave(GroupOf(1), "lan");
+  world().Advance(200ms);
+  EXPECT_EQ(world().StateOf(GroupOf(2)), State::kLive);
+  EXPECT_EQ(world().Running().size(), 1u);
+}
+
+TEST_F(ReconcilerTest, AStartThatHasToWaitForATokenEndsNobody) {
+  Make({.reconciler = {.sessions_max = 1, .starts_per_second = 0.01, .starts_burst = 1},
+        .linger = 60s});
+  world().Boot();
+  world().Join(GroupOf(1), "lan");
+  world().Advance(1s);
+  world().Leave(GroupOf(1), "lan");
+  world().Join(GroupOf(2), "lan");
+  world().Advance(10s);
+  EXPECT_EQ(world().StateOf(GroupOf(1)), State::kLingering);
+}
+
+TEST_F(ReconcilerTest, APlaceInALinkGoesToWhereSomebodyListens) {
+  Make({.reconciler = {.sessions_per_link_max = 1}, .watchers = 2, .linger = 60s});
+  world().Boot();
+  world().Join(GroupOf(1), "lan");
+  world().Join(GroupOf(1), "vlan20");
+  world().Advance(1s);
+  world().Join(GroupOf(2), "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().StateOf(GroupOf(2)), State::kFailed);
+  // The first session plays on in vlan20; in lan it only lingers.
+  world().Leave(GroupOf(1), "lan");
+  world().Advance(200ms);
+  EXPECT_EQ(world().Sent(GroupOf(1)), "vlan20");
+  EXPECT_EQ(world().Sent(GroupOf(2)), "lan");
+  // A running session is refused a link until the one there only lingers.
+  world().Join(GroupOf(2), "vlan20");
+  world().Advance(1s);
+  EXPECT_EQ(world().Sent(GroupOf(2)), "lan");
+  EXPECT_THAT(world().Find(GroupOf(2))->error, HasSubstr("refused on vlan20"));
+  world().Leave(GroupOf(1), "vlan20");
+  world().Advance(200ms);
+  EXPECT_EQ(world().Sent(GroupOf(2)), "lan,vlan20");
+  EXPECT_EQ(world().Find(GroupOf(2))->error, "");
+  EXPECT_EQ(world().Find(GroupOf(1)), nullptr);
+}
+
 TEST_F(ReconcilerTest, SessionsPerLinkMaxRefusesTheLinkOnly) {
   Make({.reconciler = {.sessions_per_link_max = 1}, .watchers = 2});
   world().Boot();

@@ -51,6 +51,8 @@ std::string_view ToString(Event event) {
       return "retry";
     case Event::kLingerOver:
       return "linger over";
+    case Event::kDisplaced:
+      return "displaced";
     case Event::kUnbound:
       return "unbound";
   }

@@ -33,6 +33,8 @@ enum class Event {
   kRetry,
   // Nobody came back.
   kLingerOver,
+  // A start that was refused for want of room takes its place.
+  kDisplaced,
   // The plan no longer holds the group.
   kUnbound,
 };
@@ -66,6 +68,7 @@ inline constexpr std::array kTransitions = {
     Transition{State::kLingering, Event::kFailed, State::kIdle},
     Transition{State::kLingering, Event::kLost, State::kIdle},
     Transition{State::kLingering, Event::kLingerOver, State::kIdle},
+    Transition{State::kLingering, Event::kDisplaced, State::kIdle},
     Transition{State::kLingering, Event::kUnbound, State::kIdle},
     Transition{State::kFailed, Event::kRetry, State::kResolving},
     Transition{State::kFailed, Event::kAdopted, State::kStarting},
