@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "services/common/text/clean_text.h"
-#include "services/rtp-packager/source/source_url.h"
+#include "services/common/net/source_url.h"
 
 namespace headwater {
 namespace {

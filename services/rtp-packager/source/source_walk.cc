@@ -19,11 +19,6 @@ std::string Shown(const std::string& url) { return CleanText(url, kShownUrlBytes
 
 }  // namespace
 
-bool IsAddressAllowed(const IpAddress& address, bool local) {
-  if (address.IsMulticast() || address.IsUnspecified()) return false;
-  return local || address.IsPublic();
-}
-
 SourceWalk::SourceWalk(const SourceWalkOptions& options, const SourceRequest& request)
     : options_(options) {
   Begin(request);

@@ -6,9 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "services/common/net/ip_address.h"
 #include "services/rtp-packager/source/source.h"
-#include "services/rtp-packager/source/source_url.h"
+#include "services/common/net/source_url.h"
 
 namespace headwater {
 
@@ -22,10 +21,6 @@ struct SourceWalkOptions {
   // Requests in all for one opening, whatever leads from where to where.
   size_t requests_max = 32;
 };
-
-// May a source be fetched from there (DESIGN section 7)? Public addresses always; others only where
-// `local`; never multicast or the unspecified address.
-bool IsAddressAllowed(const IpAddress& address, bool local);
 
 // Finds the way from a station's URLs to its media: which URL to request next, given what the last
 // one turned out to be. Redirects are followed within limits and never from https to http (a list

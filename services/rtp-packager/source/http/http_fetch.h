@@ -11,7 +11,7 @@
 #include "services/rtp-packager/source/http/name_resolver.h"
 #include "services/rtp-packager/source/response_head.h"
 #include "services/rtp-packager/source/source.h"
-#include "services/rtp-packager/source/source_url.h"
+#include "services/common/net/source_url.h"
 
 namespace headwater {
 

@@ -46,6 +46,11 @@ struct SourceUrl {
   bool operator==(const SourceUrl&) const = default;
 };
 
+// May anything be fetched from there? Public addresses always; others only where `local`; never
+// multicast or the unspecified address. To be asked of the address that is connected to, after
+// resolution and on every redirect.
+bool IsAddressAllowed(const IpAddress& address, bool local);
+
 // Any text from outside that should have been a URL, fit for an error message: clean, without user
 // name and password, cut to 200 bytes.
 std::string RedactUrl(std::string_view text);

@@ -1,4 +1,4 @@
-#include "services/rtp-packager/source/source_url.h"
+#include "services/common/net/source_url.h"
 
 #include <gtest/gtest.h>
 
@@ -99,6 +99,22 @@ TEST(SourceUrlTest, CredentialsGoToTheSameOriginOnly) {
   EXPECT_EQ(base->Resolve("http://b:8000/live")->password, "");
   EXPECT_EQ(base->Resolve("http://a:8001/live")->password, "");
   EXPECT_EQ(base->Resolve("//b/live")->user, "");
+}
+
+TEST(AddressPolicyTest, AllowsPublicAddressesAndOthersOnlyForLocalDirectories) {
+  const auto allowed = [](const char* text, bool local) {
+    return IsAddressAllowed(*IpAddress::Parse(text), local);
+  };
+  EXPECT_TRUE(allowed("9.9.9.9", false));
+  EXPECT_TRUE(allowed("2620:fe::fe", false));
+  for (const char* text : {"127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1",
+                           "::1", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::a00:1"}) {
+    EXPECT_FALSE(allowed(text, false)) << text;
+    EXPECT_TRUE(allowed(text, true)) << text;
+  }
+  for (const char* text : {"0.0.0.0", "::", "224.0.0.1", "ff02::1", "239.1.2.3"}) {
+    EXPECT_FALSE(allowed(text, true)) << text;
+  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "services/rtp-packager/source/source_url.h"
+#include "services/common/net/source_url.h"
 
 #include <fmt/format.h>
 
@@ -231,6 +231,11 @@ std::string SourceUrl::Authority() const {
 
 std::string SourceUrl::ToString() const {
   return fmt::format("{}://{}{}", tls ? "https" : "http", Authority(), target);
+}
+
+bool IsAddressAllowed(const IpAddress& address, bool local) {
+  if (address.IsMulticast() || address.IsUnspecified()) return false;
+  return local || address.IsPublic();
 }
 
 std::string RedactUrl(std::string_view text) {
