@@ -4,16 +4,19 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "services/rtp-packager/media/audio_header.h"
+#include "services/rtp-packager/media/id3_tag.h"
 #include "services/rtp-packager/media/magic.h"
 
 namespace headwater {
 namespace {
 
-constexpr size_t kId3v2HeaderSize = 10;
 constexpr size_t kId3v1Size = 128;
 constexpr size_t kApeHeaderSize = 32;
+// So much of an ID3v2 tag is held for its title: text frames stand in front of pictures, as a rule.
+constexpr size_t kId3v2HeldMax = 32 * 1024;
 // What NameOfMagic wants to see.
 constexpr size_t kMagicSize = 16;
 
@@ -36,15 +39,8 @@ bool IsTag(Bytes bytes) {
 std::optional<size_t> TagSize(Bytes bytes) {
   if (StartsWith(bytes, "TAG")) return kId3v1Size;
   if (StartsWith(bytes, "ID3")) {
-    if (bytes.size() < kId3v2HeaderSize) return std::nullopt;
-    size_t size = 0;
-    // Four bytes of seven bits (ID3v2.4.0 section 3.1).
-    for (const uint8_t byte : bytes.subspan(6, 4)) {
-      if (byte >= 0x80) return 0;
-      size = (size << 7) | byte;
-    }
-    const bool footer = (bytes[5] & 0x10) != 0;
-    return size + kId3v2HeaderSize * (footer ? 2 : 1);
+    if (bytes.size() < kId3HeaderSize) return std::nullopt;
+    return Id3TagSize(bytes).value_or(0);
   }
   if (StartsWith(bytes, "APETAGEX")) {
     if (bytes.size() < kApeHeaderSize) return std::nullopt;
@@ -92,6 +88,7 @@ class ElementaryFramer : public Framer {
     DropFrame();
     while (error_.empty()) {
       if (!SkipTags()) break;
+      if (std::exchange(title_is_new_, false)) return FramerStep::kTitle;
       if (const std::optional<FramerStep> step = synced_ ? NextInSync() : Search()) return *step;
     }
     return error_.empty() ? FramerStep::kNeedBytes : FramerStep::kError;
@@ -99,6 +96,7 @@ class ElementaryFramer : public Framer {
 
   const AudioFormat& format() const override { return format_; }
   const AudioFrameView& frame() const override { return frame_; }
+  StreamTitle title() const override { return title_; }
   const std::string& error() const override { return error_; }
   bool unsupported() const override { return unsupported_; }
   uint64_t skipped_total() const override { return skipped_total_; }
@@ -115,10 +113,9 @@ class ElementaryFramer : public Framer {
   // start and behind a frame, never within garbage.
   bool SkipTags() {
     while (true) {
-      const size_t step = std::min(tag_left_, rest().size());
-      position_ += step;
-      tag_left_ -= step;
+      SkipTagBytes();
       if (tag_left_ > 0) return false;
+      TakeTitle();
       if (!synced_ && !at_start_) return true;
       const std::optional<size_t> size = TagSize(rest());
       if (!size.has_value()) return finished_;
@@ -128,7 +125,27 @@ class ElementaryFramer : public Framer {
         return false;
       }
       tag_left_ = *size;
+      tag_is_id3v2_ = StartsWith(rest(), "ID3");
     }
+  }
+
+  void SkipTagBytes() {
+    const Bytes step = rest().first(std::min(tag_left_, rest().size()));
+    if (tag_is_id3v2_) {
+      const Bytes held = step.first(std::min(step.size(), kId3v2HeldMax - tag_.size()));
+      tag_.insert(tag_.end(), held.begin(), held.end());
+    }
+    position_ += step.size();
+    tag_left_ -= step.size();
+  }
+
+  void TakeTitle() {
+    if (tag_.empty()) return;
+    const std::optional<StreamTitle> title = ParseId3Title(tag_);
+    tag_.clear();
+    if (!title.has_value() || *title == title_) return;
+    title_ = *title;
+    title_is_new_ = true;
   }
 
   // Whether what follows the frame that begins at `bytes` is a header too. While searching it must
@@ -263,6 +280,10 @@ class ElementaryFramer : public Framer {
   size_t position_ = 0;    // what is before it is done with
   size_t frame_size_ = 0;  // of the frame given out, still in the buffer
   size_t tag_left_ = 0;
+  bool tag_is_id3v2_ = false;
+  std::vector<uint8_t> tag_;  // its beginning, when it is ID3v2
+  StreamTitle title_;
+  bool title_is_new_ = false;
   size_t garbage_ = 0;  // since the last frame
   uint64_t skipped_total_ = 0;
   bool at_start_ = true;

@@ -30,9 +30,9 @@ enum class FramerStep : uint8_t {
 
 // Cuts a byte stream into frames, wherever its chunks begin and end. A frame is given out when what
 // follows it confirms it (another header, a tag, or the end), so each lags by the four to seven
-// first bytes of the next one. Skipped without a word: ID3v1/v2 and APE tags, Xing/Info/VBRI
-// frames, garbage up to a limit. It holds at most what one Push brought and one frame. Use: Push,
-// then Next until kNeedBytes or kError.
+// first bytes of the next one. Skipped without a word: ID3v1 and APE tags, Xing/Info/VBRI frames,
+// garbage up to a limit, ID3v2 tags but for their title. It holds at most what one Push brought,
+// one frame and the beginning of one tag. Use: Push, then Next until kNeedBytes or kError.
 class Framer {
  public:
   virtual ~Framer() = default;

@@ -32,6 +32,9 @@ inline std::vector<uint8_t> ReadSample(const std::string& name) {
 struct Framed {
   std::vector<AudioFormat> formats;
   std::vector<AudioFrame> frames;
+  std::vector<StreamTitle> titles;
+  // How many frames had come before each of them.
+  std::vector<size_t> title_frames;
   std::string error;
   uint64_t skipped = 0;
 };
@@ -57,6 +60,10 @@ inline Framed Frame(Bytes bytes, size_t chunk = SIZE_MAX, bool finish = true,
         const AudioFrameView& view = framer->frame();
         out.frames.push_back(
             {{view.bytes.begin(), view.bytes.end()}, view.samples, view.sample_rate});
+      }
+      if (step == FramerStep::kTitle) {
+        out.titles.push_back(framer->title());
+        out.title_frames.push_back(out.frames.size());
       }
       if (step == FramerStep::kError) {
         out.error = framer->error();

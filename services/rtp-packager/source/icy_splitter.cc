@@ -8,8 +8,6 @@
 namespace headwater {
 namespace {
 
-constexpr size_t kTextBytesMax = 512;
-
 bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -63,10 +61,10 @@ std::optional<StreamTitle> ParseIcyMetadata(std::string_view block) {
     block.remove_prefix(equals + 1);
     const std::string_view value = TakeValue(block);
     if (EqualsIgnoringCase(name, "StreamTitle") && !has_title) {
-      found.title = CleanText(value, kTextBytesMax);
+      found.title = CleanText(value, kTitleBytesMax);
       has_title = true;
     } else if (EqualsIgnoringCase(name, "StreamUrl")) {
-      found.url = CleanText(value, kTextBytesMax);
+      found.url = CleanText(value, kTitleBytesMax);
     }
   }
   if (!has_title) return std::nullopt;
