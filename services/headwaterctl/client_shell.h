@@ -22,6 +22,8 @@ class HeadendClient {
   // `patience` is the deadline of each call but WatchSessions.
   explicit HeadendClient(std::string manager, Duration patience = 5s);
 
+  const std::string& manager() const { return manager_; }
+
   absl::StatusOr<std::vector<session::v1::Session>> ListSessions();
   // Calls `on_event` for every step until it returns false or the stream ends.
   absl::Status WatchSessions(

@@ -305,8 +305,15 @@ TEST_F(CommandLineTest, TheStatusSaysWhatKindOfThingWentWrong) {
 TEST_F(CommandLineTest, HealthNamesTheServiceThatDoesNotAnswer) {
   const Outcome outcome = Run({"health"});
   EXPECT_EQ(outcome.status, 4);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("directory-resolver  serving"),
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("session-manager     serving"),
+                                 HasSubstr("directory-resolver  serving"),
                                  HasSubstr("rtp-packager        unreachable")));
+}
+
+TEST_F(CommandLineTest, HealthSaysWhenTheManagerDoesNotAnswer) {
+  const Outcome outcome = Run({"--manager", "unix:/nowhere/x.sock", "health"});
+  EXPECT_EQ(outcome.status, 4);
+  EXPECT_THAT(outcome.out, HasSubstr("session-manager  unreachable"));
 }
 
 TEST_F(CommandLineTest, CompletesFromTheRunningHeadend) {

@@ -186,9 +186,15 @@ absl::Status EndpointList(HeadendClient& client, const Invocation& invocation) {
 }
 
 absl::Status Health(HeadendClient& client, const Invocation& invocation) {
-  ASSIGN_OR_RETURN(const auto endpoints, client.ListEndpoints());
+  // First the manager, which knows of all others but does not list itself.
+  session::v1::Endpoint manager;
+  manager.set_service("session-manager");
+  manager.set_target(client.manager());
+  std::vector<session::v1::Endpoint> endpoints = {manager};
+  const auto others = client.ListEndpoints();
+  if (others.ok()) endpoints.insert(endpoints.end(), others->begin(), others->end());
   std::vector<Row> rows;
-  absl::Status worst;
+  absl::Status worst = others.status();
   for (const session::v1::Endpoint& endpoint : endpoints) {
     const absl::Status status = client.CheckHealth(endpoint.target());
     const bool answers = status.code() == absl::StatusCode::kFailedPrecondition;
