@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "services/rtp-packager/rtp/rtp_packet.h"
+
 namespace headwater::packager {
 namespace {
 
@@ -287,7 +289,24 @@ void Packager::OnGroupRtcp(size_t leg, const IpAddress& group, const IpAddress& 
   const RtcpOrigin origin = OriginOf(leg, from);
   for (auto each = sessions_.lower_bound(Channel{group, std::nullopt});
        each != sessions_.end() && each->first.group == group; ++each) {
-    each->second.session->OnRtcp(bytes, from, origin, now, outbox_);
+    Session& session = *each->second.session;
+    const Ssrc before = session.ssrc();
+    session.OnRtcp(bytes, from, origin, now, outbox_);
+    if (session.ssrc() != before) changes_.insert(each->first);
+  }
+  environment_.wake();
+}
+
+void Packager::OnGroupRtp(size_t leg, const IpAddress& group, const IpAddress& from, Bytes bytes) {
+  const auto packet = RtpPacketView::Parse(bytes);
+  if (!packet.ok()) return;
+  const ClockPair now = environment_.now();
+  for (auto each = sessions_.lower_bound(Channel{group, std::nullopt});
+       each != sessions_.end() && each->first.group == group; ++each) {
+    Session& session = *each->second.session;
+    if (session.ssrc() != packet->header.ssrc) continue;
+    session.OnOwnRtp(OriginOf(leg, from), now, outbox_);
+    if (session.ssrc() != packet->header.ssrc) changes_.insert(each->first);
   }
   environment_.wake();
 }
@@ -373,6 +392,12 @@ StreamState Packager::StateOf(const SessionRecord& record) const {
   const StreamState state = record.stream->stream->state();
   const bool running = state == StreamState::kSending || state == StreamState::kSilent;
   return running && !record.session->transmits() ? StreamState::kReady : state;
+}
+
+std::vector<Ssrc> Packager::Ssrcs() const {
+  std::vector<Ssrc> ssrcs;
+  for (const auto& [channel, record] : sessions_) ssrcs.push_back(record.session->ssrc());
+  return ssrcs;
 }
 
 std::optional<SessionStatus> Packager::Status(const Channel& channel) const {

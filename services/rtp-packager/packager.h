@@ -119,6 +119,8 @@ class Packager {
   void SetLeg(size_t leg, const Leg& state);
   // A datagram to a group's RTCP port.
   void OnGroupRtcp(size_t leg, const IpAddress& group, const IpAddress& from, Bytes bytes);
+  // A datagram to a group's RTP port that this host has not just sent.
+  void OnGroupRtp(size_t leg, const IpAddress& group, const IpAddress& from, Bytes bytes);
   // One to our own address (RFC 5760): meant for whichever session its reports name.
   void OnUnicastRtcp(size_t leg, const IpAddress& from, Bytes bytes);
   void SetWatchers(size_t count);
@@ -130,6 +132,8 @@ class Packager {
   std::set<Channel> TakeChanges();
   std::optional<SessionStatus> Status(const Channel& channel) const;
   std::vector<Channel> Channels() const;
+  // Of all sessions, in the order of their channels; a change of one is among TakeChanges.
+  std::vector<Ssrc> Ssrcs() const;
   PackagerStats Stats() const;
   // Deepest and total queue of the streams now.
   Duration queue_max() const;

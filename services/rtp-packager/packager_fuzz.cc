@@ -88,6 +88,7 @@ class Machine {
   void Rtcp(Bytes bytes, int from) {
     const IpAddress sender = from & 1 ? *IpAddress::Parse("2001:db8::1") : IpAddress();
     core_->OnGroupRtcp(0, ChannelOf(0).group, sender, bytes);
+    core_->OnGroupRtp(0, ChannelOf(0).group, sender, bytes);
     core_->OnUnicastRtcp(0, sender, bytes);
     Settle();
   }

@@ -71,7 +71,7 @@ PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
   collisions_ = AddCounter(registry, "headwater_rtp_packager_ssrc_collisions_total",
                            "Foreign senders with our SSRC.");
   loops_ = AddCounter(registry, "headwater_rtp_packager_loops_total",
-                      "Own reports that came back by another leg.");
+                      "Own RTP or reports that came back.");
   epoch_refused_ = AddCounter(registry, "headwater_rtp_packager_epoch_refused_total",
                               "Calls with a lower epoch.");
   apply_to_request_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_request_seconds",

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kPacketMax = 2048;
 // Until an address that could not be bound is tried again.
 constexpr Duration kBindRetry = 500ms;
-// RTCP datagrams taken in one turn: a flood of them must not hold up RTP.
+// Datagrams taken in one turn: a flood of them must not hold up our own RTP.
 constexpr size_t kPacketsPerTurn = 64;
 
 std::string RandomCname(std::mt19937_64& random) {
@@ -30,8 +30,9 @@ absl::StatusOr<std::unique_ptr<PackagerShell>> PackagerShell::Open(EventLoop& lo
                                                                    const Options& options,
                                                                    std::vector<LegConfig> legs) {
   std::unique_ptr<PackagerShell> shell(new PackagerShell(loop, log, options, std::move(legs)));
-  ASSIGN_OR_RETURN(shell->packets_,
-                   PacketSocket::Open(GroupPortFilter(options.rtcp_port), kPacketMax));
+  ASSIGN_OR_RETURN(
+      shell->packets_,
+      PacketSocket::Open(GroupFilter(options.rtcp_port, options.rtp_port, {}), kPacketMax));
   return shell;
 }
 
@@ -116,10 +117,17 @@ void PackagerShell::OnPackets() {
   packets_->Receive(
       [this](const ReceivedPacket& packet) {
         const auto udp = ParseUdpPacket(packet.bytes, packet.checksum_unfilled);
-        if (!udp || udp->port != options_.rtcp_port) return;
+        if (!udp) return;
+        const bool is_rtcp = udp->port == options_.rtcp_port;
+        // What waited when the filter changed.
+        if (!is_rtcp && (udp->port != options_.rtp_port || packet.outgoing)) return;
         for (size_t leg = 0; leg < listening_.size(); ++leg) {
           if (listening_[leg] != packet.ifindex) continue;
-          core_->OnGroupRtcp(leg, udp->group, udp->from, udp->payload);
+          if (is_rtcp) {
+            core_->OnGroupRtcp(leg, udp->group, udp->from, udp->payload);
+          } else {
+            core_->OnGroupRtp(leg, udp->group, udp->from, udp->payload);
+          }
         }
       },
       kPacketsPerTurn);
@@ -139,11 +147,21 @@ void PackagerShell::Tick() {
   Perform();
 }
 
+void PackagerShell::UpdateFilter() {
+  std::vector<Ssrc> ssrcs = core_->Ssrcs();
+  if (ssrcs == filtered_) return;
+  const absl::Status status =
+      packets_->SetFilter(GroupFilter(options_.rtcp_port, options_.rtp_port, ssrcs));
+  if (!status.ok()) log_.Warning("no SSRC collisions seen", {{"error", status.ToString()}});
+  filtered_ = std::move(ssrcs);
+}
+
 void PackagerShell::Perform() {
   Outbox& outbox = core_->outbox();
   if (!outbox.empty()) sender_.Send(outbox);
   outbox.Clear();
   if (const std::set<Channel> changes = core_->TakeChanges(); !changes.empty()) {
+    UpdateFilter();
     if (observer_.on_changes) observer_.on_changes(changes);
   }
   const MonoTime next = core_->NextDeadline();

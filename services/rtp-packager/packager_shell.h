@@ -60,6 +60,7 @@ class PackagerShell {
   void Perform();
   void ApplyLegs();
   void OnPackets();
+  void UpdateFilter();
 
   EventLoop& loop_;
   Logger& log_;
@@ -71,6 +72,8 @@ class PackagerShell {
   Observer observer_;
   std::unique_ptr<Packager> core_;
   std::unique_ptr<LegWatch> legs_;
+  // SSRCs that the filter of `packets_` looks for.
+  std::vector<Ssrc> filtered_;
   // Interfaces on which RTCP is listened for, by leg; 0: none.
   std::vector<uint32_t> listening_;
   // As logged last.

@@ -38,6 +38,7 @@ bool EnterNamespace() {
                "ip -6 addr add 2001:db8:a::1/64 dev a0 nodad && ip addr add 192.0.2.1/24 dev a0 && "
                "ip -6 addr add 2001:db8:b::1/64 dev b0 nodad && ip addr add 198.51.100.1/24 dev b0 "
                "&& "
+               "ip -6 addr add 2001:db8:a::66/128 dev a1 nodad && "
                "ip -6 route add multicast ff00::/8 dev b0 table local metric 1 && "
                "ip route add 224.0.0.0/4 dev b0") == 0;
   }();
@@ -56,7 +57,7 @@ class PackagerShellTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(EnterNamespace()) << "needs root or user namespaces";
-    auto listener = PacketSocket::Open(GroupPortFilter(5004), 4096);
+    auto listener = PacketSocket::Open(GroupFilter(5004, 0, {}), 4096);
     ASSERT_TRUE(listener.ok()) << listener.status();
     listener_ = std::move(*listener);
     for (const char* name : {"a1", "b1"}) {
@@ -111,15 +112,16 @@ class PackagerShellTest : public ::testing::Test {
     const absl::Status status = shell_->Call([&](Packager& core) { return core.Apply(request); });
     ASSERT_TRUE(status.ok()) << status;
   }
-  static void SendTo(const char* from, const char* to, Bytes bytes) {
+  static void SendTo(const char* from, const char* to, Bytes bytes, uint16_t port = 5005,
+                     const char* interface = "a0") {
     const IpAddress source = *IpAddress::Parse(from);
     const int fd = socket(source.is_v6() ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_storage name;
     socklen_t size = ToSockaddr({source, 0}, 0, name);
     ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&name), size), 0);
-    const int ifindex = static_cast<int>(if_nametoindex("a0"));
+    const int ifindex = static_cast<int>(if_nametoindex(interface));
     setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &ifindex, sizeof ifindex);
-    size = ToSockaddr({*IpAddress::Parse(to), 5005}, 0, name);
+    size = ToSockaddr({*IpAddress::Parse(to), port}, 0, name);
     EXPECT_EQ(sendto(fd, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&name), size),
               static_cast<ssize_t>(bytes.size()));
     close(fd);
@@ -189,6 +191,27 @@ TEST_F(PackagerShellTest, HearsReportsWithoutJoining) {
   EXPECT_EQ(ReadAll("/proc/net/mcfilter6").find("ff3e"), std::string::npos);
   // 239.192.0.1 as /proc writes it.
   EXPECT_EQ(ReadAll("/proc/net/igmp").find("0100C0EF"), std::string::npos);
+}
+
+TEST_F(PackagerShellTest, RtpOfAnotherSenderWithOurSsrcChangesItAndOurOwnIsNotHeard) {
+  Apply(kGroup6, {"a"});
+  Apply(kGroup4, {"a"});
+  uint32_t before = 0;
+  uint32_t other = 0;
+  At(100ms, [&] {
+    before = shell_->core().Status(ChannelOf(kGroup6))->ssrc;
+    other = shell_->core().Status(ChannelOf(kGroup4))->ssrc;
+    std::vector<uint8_t> packet;
+    RtpHeader{.payload_type = 14, .ssrc = Ssrc{before}}.SerializeTo(packet);
+    for (int i = 0; i < 3; ++i) SendTo("2001:db8:a::66", kGroup6, packet, 5004, "a1");
+  });
+  Run(500ms);
+  EXPECT_NE(shell_->core().Status(ChannelOf(kGroup6))->ssrc, before);
+  EXPECT_EQ(shell_->core().Status(ChannelOf(kGroup4))->ssrc, other);
+  const PackagerStats stats = shell_->core().Stats();
+  EXPECT_GE(stats.collisions_total, 1u);
+  EXPECT_EQ(stats.loops_total, 0u);
+  EXPECT_GT(stats.packets_total, 10u);
 }
 
 TEST_F(PackagerShellTest, LegThatIsTakenAwayComesBack) {

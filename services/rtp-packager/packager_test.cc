@@ -292,6 +292,36 @@ TEST_F(PackagerTest, CollisionChangesTheSsrcWithoutBye) {
   EXPECT_EQ(Byes(V6()), 0u);
 }
 
+TEST_F(PackagerTest, RtpOfAnotherSenderWithOurSsrcIsACollisionAndOurOwnIsALoop) {
+  Apply(Request(V6(), true));
+  Answer(4s);
+  Play(1s);
+  const uint32_t before = StatusOf(V6()).ssrc;
+  const auto packet = [](uint32_t ssrc) {
+    std::vector<uint8_t> bytes;
+    RtpHeader{.payload_type = 14, .ssrc = Ssrc{ssrc}}.SerializeTo(bytes);
+    return bytes;
+  };
+  const IpAddress stranger = *IpAddress::Parse("2001:db8::66");
+  core_->OnGroupRtp(0, V6().group, *IpAddress::Parse("2001:db8:1::1"), packet(before));
+  EXPECT_EQ(core_->Stats().loops_total, 1u) << "of the other leg";
+  core_->OnGroupRtp(0, V4().group, stranger, packet(before));
+  core_->OnGroupRtp(0, V6().group, stranger, packet(before + 1));
+  core_->OnGroupRtp(0, V6().group, stranger, Bytes());
+  EXPECT_EQ(StatusOf(V6()).ssrc, before);
+  EXPECT_EQ(core_->Stats().collisions_total, 0u);
+  changes_.clear();
+  core_->OnGroupRtp(0, V6().group, stranger, packet(before));
+  const uint32_t after = StatusOf(V6()).ssrc;
+  EXPECT_NE(after, before);
+  EXPECT_EQ(core_->Ssrcs(), std::vector<Ssrc>{Ssrc{after}});
+  EXPECT_TRUE(core_->TakeChanges().contains(V6()));
+  core_->OnGroupRtp(0, V6().group, stranger, packet(after));
+  EXPECT_EQ(StatusOf(V6()).ssrc, after) << "not again within a minute";
+  EXPECT_EQ(core_->Stats().collisions_total, 2u);
+  EXPECT_EQ(Byes(V6()), 0u);
+}
+
 TEST_F(PackagerTest, AnotherStationUnderARunningChannelIsAnotherSession) {
   Apply(Request(V6(), true));
   Answer(4s);

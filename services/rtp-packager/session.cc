@@ -84,6 +84,13 @@ void Session::OnRtcp(Bytes bytes, const IpAddress& from, RtcpOrigin origin, cons
   Perform(actions_, out);
 }
 
+void Session::OnOwnRtp(RtcpOrigin origin, const ClockPair& now, Outbox& out) {
+  if (!rtcp_ || closed_) return;
+  actions_.clear();
+  rtcp_->OnOwnRtp(origin, now, actions_);
+  Perform(actions_, out);
+}
+
 void Session::OnTime(const ClockPair& now, Outbox& out) {
   if (!rtcp_ || closed_ || rtcp_->NextDeadline() > now.mono) return;
   actions_.clear();

@@ -54,6 +54,8 @@ class Session {
                  uint32_t payload_offset, Outbox& out);
   void OnRtcp(Bytes bytes, const IpAddress& from, RtcpOrigin origin, const ClockPair& now,
               Outbox& out);
+  // RTP with our SSRC came in.
+  void OnOwnRtp(RtcpOrigin origin, const ClockPair& now, Outbox& out);
   void OnTime(const ClockPair& now, Outbox& out);
   MonoTime NextDeadline() const;
   // BYE, twice; then closed(). Idempotent.

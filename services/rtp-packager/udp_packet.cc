@@ -1,5 +1,8 @@
 #include "services/rtp-packager/udp_packet.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "services/common/wire/byte_reader.h"
 #include "services/common/wire/checksum.h"
 
@@ -8,6 +11,9 @@ namespace {
 
 constexpr uint8_t kUdp = 17;
 constexpr size_t kUdpHeaderSize = 8;
+// Packet types of linux/if_packet.h, part of the kernel's binary interface.
+constexpr uint32_t kPacketOutgoing = 4;
+constexpr uint32_t kPacketLoopback = 5;
 
 std::optional<UdpPacketView> ParseUdp(const IpAddress& from, const IpAddress& group, Bytes bytes,
                                       bool checksum_unfilled) {
@@ -65,6 +71,48 @@ std::optional<UdpPacketView> ParseIpv6(Bytes bytes, bool checksum_unfilled) {
   return ParseUdp(*from, *group, reader.Take(length), checksum_unfilled);
 }
 
+// Classic BPF in pieces. Checks end the run by themselves, so there are no jumps to count.
+class FilterCode {
+ public:
+  void Add(unsigned code, uint32_t operand) {
+    code_.push_back({static_cast<uint16_t>(code), 0, 0, operand});
+  }
+  void Load(unsigned what, uint32_t at) { Add(BPF_LD | what, at); }
+  // Goes on only when what was loaded is `value`.
+  void Require(uint32_t value) { Check(value, 1, 0, 0); }
+  void PassIf(uint32_t value) { Check(value, 0, 1, kWhole); }
+  void DropIf(uint32_t value) { Check(value, 0, 1, 0); }
+  // `then` when what was loaded is `value`, which is jumped over otherwise.
+  void Branch(uint32_t value, const FilterCode& then) {
+    code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, 0, static_cast<uint8_t>(then.size()), value});
+    Append(then);
+  }
+  void Append(const FilterCode& other) {
+    code_.insert(code_.end(), other.code_.begin(), other.code_.end());
+  }
+  size_t size() const { return code_.size(); }
+  std::vector<sock_filter> Take() { return std::move(code_); }
+
+ private:
+  static constexpr uint32_t kWhole = 0xffff;
+
+  void Check(uint32_t value, uint8_t if_equal, uint8_t if_not, uint32_t answer) {
+    code_.push_back({BPF_JMP | BPF_JEQ | BPF_K, if_equal, if_not, value});
+    Add(BPF_RET | BPF_K, answer);
+  }
+
+  std::vector<sock_filter> code_;
+};
+
+// With the destination port loaded: passes `port`, goes on for RTP of others, drops the rest.
+void AddPortChecks(uint16_t port, uint16_t rtp_port, FilterCode& code) {
+  code.PassIf(port);
+  code.Require(rtp_port);
+  code.Load(BPF_W | BPF_ABS, static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE));
+  code.DropIf(kPacketOutgoing);
+  code.DropIf(kPacketLoopback);
+}
+
 }  // namespace
 
 std::optional<UdpPacketView> ParseUdpPacket(Bytes bytes, bool checksum_unfilled) {
@@ -79,32 +127,40 @@ std::optional<UdpPacketView> ParseUdpPacket(Bytes bytes, bool checksum_unfilled)
   }
 }
 
-std::vector<sock_filter> GroupPortFilter(uint16_t port) {
-  // Jump targets are counted from the next instruction; kPass and kDrop are the last two.
-  return {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
-      BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 0, 6),
-      // IPv6: next header, group, destination port.
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kUdp, 0, 14),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 24),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xff, 0, 12),
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 42),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 9, 10),
-      // IPv4: version, protocol, group, destination port behind the options.
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 0, 9),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kUdp, 0, 7),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 16),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0xe0, 0, 4),
-      BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
-      BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0xffff),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  };
+std::vector<sock_filter> GroupFilter(uint16_t port, uint16_t rtp_port,
+                                     const std::vector<Ssrc>& ssrcs) {
+  FilterCode ipv6;
+  ipv6.Load(BPF_B | BPF_ABS, 6);
+  ipv6.Require(kUdp);
+  ipv6.Load(BPF_B | BPF_ABS, 24);
+  ipv6.Require(0xff);
+  ipv6.Load(BPF_H | BPF_ABS, 42);
+  AddPortChecks(port, rtp_port, ipv6);
+  ipv6.Load(BPF_W | BPF_ABS, 56);
+  FilterCode ipv4;
+  ipv4.Require(4);
+  ipv4.Load(BPF_B | BPF_ABS, 9);
+  ipv4.Require(kUdp);
+  ipv4.Load(BPF_B | BPF_ABS, 16);
+  ipv4.Add(BPF_ALU | BPF_AND | BPF_K, 0xf0);
+  ipv4.Require(0xe0);
+  // Ports and RTP stand behind the options.
+  ipv4.Add(BPF_LDX | BPF_B | BPF_MSH, 0);
+  ipv4.Load(BPF_H | BPF_IND, 2);
+  AddPortChecks(port, rtp_port, ipv4);
+  ipv4.Load(BPF_W | BPF_IND, 16);
+  ipv6.Add(BPF_JMP | BPF_JA, static_cast<uint32_t>(ipv4.size()));
+
+  FilterCode filter;
+  filter.Load(BPF_B | BPF_ABS, 0);
+  filter.Add(BPF_ALU | BPF_RSH | BPF_K, 4);
+  filter.Branch(6, ipv6);
+  filter.Append(ipv4);
+  for (size_t i = 0; i < std::min(ssrcs.size(), kFilterSsrcsMax); ++i) {
+    filter.PassIf(static_cast<uint32_t>(ssrcs[i]));
+  }
+  filter.Add(BPF_RET | BPF_K, 0);
+  return filter.Take();
 }
 
 }  // namespace headwater::packager

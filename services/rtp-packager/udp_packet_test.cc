@@ -1,6 +1,7 @@
 #include "services/rtp-packager/udp_packet.h"
 
 #include <gtest/gtest.h>
+#include <linux/if_packet.h>
 
 namespace headwater::packager {
 namespace {
@@ -16,7 +17,8 @@ const std::vector<uint8_t> kIpv4 = {0x45, 0,    0, 32, 0, 1,   0,    0,    16, 1
                                     0x13, 0x8d, 0, 12, 0, 0,   0x81, 0xc9, 0,  1};
 
 // Runs the filter as the kernel does, over the packet from its IP header on.
-bool Passes(const std::vector<sock_filter>& filter, const std::vector<uint8_t>& packet) {
+bool Passes(const std::vector<sock_filter>& filter, const std::vector<uint8_t>& packet,
+            uint32_t packet_type = PACKET_MULTICAST) {
   uint32_t a = 0;
   uint32_t x = 0;
   const auto load = [&](size_t at, size_t size, uint32_t& out) {
@@ -36,6 +38,19 @@ bool Passes(const std::vector<sock_filter>& filter, const std::vector<uint8_t>& 
         break;
       case BPF_LD | BPF_H | BPF_IND:
         if (!load(x + op.k, 2, a)) return false;
+        break;
+      case BPF_LD | BPF_W | BPF_ABS:
+        if (op.k == static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)) {
+          a = packet_type;
+        } else if (!load(op.k, 4, a)) {
+          return false;
+        }
+        break;
+      case BPF_LD | BPF_W | BPF_IND:
+        if (!load(x + op.k, 4, a)) return false;
+        break;
+      case BPF_JMP | BPF_JA:
+        pc += op.k;
         break;
       case BPF_LDX | BPF_B | BPF_MSH:
         if (!load(op.k, 1, x)) return false;
@@ -115,11 +130,13 @@ TEST(UdpPacketTest, FragmentsUnicastAndOtherProtocolsAreNothing) {
 }
 
 TEST(UdpPacketTest, FilterPassesTheGroupPortOnly) {
-  const auto filter = GroupPortFilter(5005);
-  EXPECT_TRUE(Passes(filter, kIpv6));
-  EXPECT_TRUE(Passes(filter, kIpv4));
-  EXPECT_FALSE(Passes(GroupPortFilter(5004), kIpv6));
-  EXPECT_FALSE(Passes(GroupPortFilter(5004), kIpv4));
+  const auto filter = GroupFilter(5005, 5004, {});
+  for (const uint32_t type : {PACKET_MULTICAST, PACKET_OUTGOING}) {
+    EXPECT_TRUE(Passes(filter, kIpv6, type));
+    EXPECT_TRUE(Passes(filter, kIpv4, type));
+  }
+  EXPECT_FALSE(Passes(GroupFilter(5003, 5004, {}), kIpv6));
+  EXPECT_FALSE(Passes(GroupFilter(5003, 5004, {}), kIpv4));
   for (const auto& whole : {kIpv6, kIpv4}) {
     std::vector<uint8_t> other = whole;
     other[whole == kIpv6 ? 6 : 9] = 6;
@@ -129,6 +146,36 @@ TEST(UdpPacketTest, FilterPassesTheGroupPortOnly) {
     EXPECT_FALSE(Passes(filter, other)) << "unicast";
   }
   EXPECT_FALSE(Passes(filter, {0x50, 0, 0, 0}));
+}
+
+// The packet to the RTP port, with an RTP header in place of its payload.
+std::vector<uint8_t> AsRtp(std::vector<uint8_t> packet, uint32_t ssrc) {
+  packet[packet.size() - 9] = 0x8c;
+  packet.resize(packet.size() - 4);
+  packet.insert(packet.end(), {0x80, 14, 0, 1, 0, 0, 0, 2});
+  for (int shift = 24; shift >= 0; shift -= 8)
+    packet.push_back(static_cast<uint8_t>(ssrc >> shift));
+  return packet;
+}
+
+TEST(UdpPacketTest, FilterPassesRtpOfOthersWithOurSsrcOnly) {
+  std::vector<Ssrc> ours;
+  for (uint32_t i = 0; i < 3000; ++i) ours.push_back(Ssrc{0x10000 + i});
+  const auto filter = GroupFilter(5005, 5004, ours);
+  EXPECT_LE(filter.size(), size_t{BPF_MAXINSNS});
+  std::vector<uint8_t> with_options = kIpv4;
+  with_options[0] = 0x46;
+  with_options.insert(with_options.begin() + 20, 4, 1);
+  for (const auto& packet : {kIpv6, kIpv4, with_options}) {
+    for (const uint32_t ssrc : {0x10000u, 0x10001u, 0x107cfu}) {
+      EXPECT_TRUE(Passes(filter, AsRtp(packet, ssrc))) << ssrc;
+      EXPECT_FALSE(Passes(filter, AsRtp(packet, ssrc), PACKET_OUTGOING)) << "what we send";
+      EXPECT_FALSE(Passes(filter, AsRtp(packet, ssrc), PACKET_LOOPBACK)) << "back to ourselves";
+    }
+    EXPECT_FALSE(Passes(filter, AsRtp(packet, 0xffff))) << "somebody's RTP";
+    EXPECT_FALSE(Passes(GroupFilter(5005, 5004, {}), AsRtp(packet, 0x10000)));
+    EXPECT_TRUE(Passes(filter, packet)) << "RTCP";
+  }
 }
 
 }  // namespace

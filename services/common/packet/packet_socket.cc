@@ -78,11 +78,15 @@ absl::StatusOr<std::unique_ptr<PacketSocket>> PacketSocket::Open(
   return packet_socket;
 }
 
-absl::Status PacketSocket::Configure(std::span<const sock_filter> filter) {
+absl::Status PacketSocket::SetFilter(std::span<const sock_filter> filter) {
   const sock_fprog program = {static_cast<unsigned short>(filter.size()),
                               const_cast<sock_filter*>(filter.data())};
-  if (setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
-    return SocketError("filter");
+  const bool ok = setsockopt(fd_, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  return ok ? absl::OkStatus() : SocketError("filter");
+}
+
+absl::Status PacketSocket::Configure(std::span<const sock_filter> filter) {
+  RETURN_IF_ERROR(SetFilter(filter));
   RETURN_IF_ERROR(SetFlag(fd_, SOL_PACKET, PACKET_AUXDATA, "PACKET_AUXDATA"));
   RETURN_IF_ERROR(SetFlag(fd_, SOL_SOCKET, SO_TIMESTAMPNS, "SO_TIMESTAMPNS"));
   // Room for a burst of reports after a general query; the kernel's limit may lower it.

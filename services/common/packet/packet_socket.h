@@ -44,6 +44,8 @@ class PacketSocket {
   PacketSocket(const PacketSocket&) = delete;
   PacketSocket& operator=(const PacketSocket&) = delete;
 
+  // Replaces the filter at once and whole; what was let through before is still to be received.
+  absl::Status SetFilter(std::span<const sock_filter> filter);
   // Packets of other interfaces never reach the callback. Idempotent.
   absl::Status AddInterface(uint32_t ifindex);
   void RemoveInterface(uint32_t ifindex);

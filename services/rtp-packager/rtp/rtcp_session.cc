@@ -104,6 +104,14 @@ void RtcpSession::OnOwnSsrc(bool sender_report, RtcpOrigin origin, const ClockPa
   }
 }
 
+void RtcpSession::OnOwnRtp(RtcpOrigin origin, const ClockPair& now, RtcpActions& out) {
+  if (origin == RtcpOrigin::kForeign) {
+    OnCollision(now, out);
+  } else {
+    ++stats_.loops_total;
+  }
+}
+
 void RtcpSession::OnCollision(const ClockPair& now, RtcpActions& out) {
   ++stats_.collisions_total;
   if (state_ == State::kClosing || state_ == State::kClosed) return;

@@ -103,9 +103,9 @@ class RtcpSession {
   // A datagram on the RTCP port. Anything may be in it.
   void OnDatagram(Bytes bytes, const IpAddress& from, RtcpOrigin origin, const ClockPair& now,
                   RtcpActions& out);
-  // A foreign RTP packet with our SSRC was seen on the RTP port (the caller compares SSRC and
-  // source).
-  void OnCollision(const ClockPair& now, RtcpActions& out);
+  // RTP with our SSRC came in on the RTP port, which we have not just sent: from a foreign sender a
+  // collision (RFC 3550 section 8.2), from any address of ours a loop.
+  void OnOwnRtp(RtcpOrigin origin, const ClockPair& now, RtcpActions& out);
   // All work due at or before now.
   void OnTime(const ClockPair& now, RtcpActions& out);
   MonoTime NextDeadline() const;
@@ -129,6 +129,7 @@ class RtcpSession {
   void OnReport(Ssrc reporter, const std::vector<ReportBlock>& blocks, const IpAddress& from,
                 MonoTime now);
   void OnBye(Ssrc ssrc, const IpAddress& from, MonoTime now);
+  void OnCollision(const ClockPair& now, RtcpActions& out);
   void OnOwnSsrc(bool sender_report, RtcpOrigin origin, const ClockPair& now, RtcpActions& out);
   void ExpireReceivers(MonoTime now);
   void ReverseReconsider(size_t members_before, MonoTime now);

@@ -55,7 +55,7 @@ class Script {
         if (session_.NextDeadline() != kNever) now_ = std::max(now_, session_.NextDeadline());
         break;
       case 4:
-        session_.OnCollision(Now(), actions_);
+        session_.OnOwnRtp(RtcpOrigin::kForeign, Now(), actions_);
         break;
       case 5:
         if (command > 240) session_.Close(Now(), actions_);

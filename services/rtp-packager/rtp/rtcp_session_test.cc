@@ -259,11 +259,11 @@ TEST_F(RtcpSessionTest, ACollisionChangesTheSsrcWithoutByeAtMostOnceAMinute) {
   sr.ssrc = session_.ssrc();
   Receive({sr}, kOtherHost);
   EXPECT_EQ(session_.ssrc(), changed.now);
-  session_.OnCollision(Now(), actions_);
+  session_.OnOwnRtp(RtcpOrigin::kForeign, Now(), actions_);
   EXPECT_EQ(session_.ssrc(), changed.now);
   EXPECT_EQ(session_.stats().collisions_total, 3u);
   now_ += 60s;
-  session_.OnCollision(Now(), actions_);
+  session_.OnOwnRtp(RtcpOrigin::kForeign, Now(), actions_);
   EXPECT_NE(session_.ssrc(), changed.now);
 }
 

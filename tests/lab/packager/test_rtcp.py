@@ -27,8 +27,12 @@ def playing(scene):
     return listener, scene.capture.wait_packet(of_kind("rtp", scene.group6), 5).rtp().ssrc
 
 
-def send(scene, *parts: bytes) -> None:
-    scene.bob.ns.send(b"".join(parts), scene.group6, 5005, scene.bob.leg.interface)
+def send(scene, *parts: bytes, port: int = 5005) -> None:
+    scene.bob.ns.send(b"".join(parts), scene.group6, port, scene.bob.leg.interface)
+
+
+def rtp_packet(ssrc: int, sequence: int) -> bytes:
+    return struct.pack("!BBHII", 0x80, 14, sequence, 1, ssrc) + bytes(100)
 
 
 def rtp_since(scene, time: float):
@@ -58,3 +62,24 @@ def test_a_collision_changes_the_ssrc_once_without_bye_and_players_play_on(scene
     sequences = [p.rtp().sequence for p in scene.capture.select(of_kind("rtp", scene.group6))]
     assert all((b - a) & 0xFFFF == 1 for a, b in zip(sequences, sequences[1:])), "the sequence runs on"
     assert not scene.capture.select(has_bye)
+
+
+def test_foreign_rtp_with_our_ssrc_is_a_collision_and_players_play_on(scene):
+    listener, ssrc = playing(scene)
+    for sequence in range(3):
+        send(scene, rtp_packet(ssrc, sequence), port=5004)
+
+    def ours(packet) -> bool:
+        return of_kind("rtp", scene.group6)(packet) and packet.source != scene.bob.leg.ipv6
+
+    changed = scene.capture.wait_packet(lambda p: ours(p) and p.rtp().ssrc != ssrc, 10, "the new SSRC")
+    new = changed.rtp().ssrc
+    for sequence in range(20):
+        send(scene, rtp_packet(new, sequence), port=5004)
+    wait_until(
+        lambda: scene.headend.metric("rtp-packager", "headwater_rtp_packager_ssrc_collisions_total") >= 10, 10, "counted"
+    )
+    listener.wait_more(3, 10)
+    assert {p.rtp().ssrc for p in scene.capture.select(ours) if p.time > changed.time} == {new}, "not again within a minute"
+    assert not scene.capture.select(has_bye)
+    assert scene.headend.metric("rtp-packager", "headwater_rtp_packager_loops_total") == 0
