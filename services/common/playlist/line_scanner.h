@@ -27,6 +27,10 @@ constexpr bool StartsWithNoCase(std::string_view text, std::string_view prefix) 
   return true;
 }
 
+constexpr bool EqualsNoCase(std::string_view text, std::string_view lower) {
+  return text.size() == lower.size() && StartsWithNoCase(text, lower);
+}
+
 constexpr std::string_view WithoutByteOrderMark(std::string_view text) {
   return text.substr(0, 3) == "\xef\xbb\xbf" ? text.substr(3) : text;
 }

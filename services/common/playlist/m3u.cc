@@ -65,6 +65,8 @@ Result<Playlist, PlaylistError> ParseM3u(std::string_view text, const PlaylistLi
   LineScanner lines(text);
   while (const std::optional<std::string_view> line = lines.Next()) {
     if (line->empty()) continue;
+    // A RealAudio metafile: what follows is for players of another time.
+    if (EqualsNoCase(*line, "--stop--")) break;
     if (line->size() > kPlaylistLineMax) {
       if (playlist.skipped_lines++ == 0) playlist.first_skipped_line = lines.line();
       // What was said of the entry was said of this line.

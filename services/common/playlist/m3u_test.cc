@@ -109,5 +109,11 @@ TEST(M3uTest, SurvivesTruncationAtEveryLength) {
   EXPECT_THAT(ParseM3u("")->entries, IsEmpty());
 }
 
+TEST(M3uTest, EndsARealAudioMetafileWhereItSays) {
+  const auto playlist = ParseM3u("# comment\nhttp://a/x.mp3?title=\"T\"\n--stop--\npnm://b/x.ra\n");
+  ASSERT_EQ(playlist->entries.size(), 1u);
+  EXPECT_EQ(playlist->entries[0].location, "http://a/x.mp3?title=\"T\"");
+}
+
 }  // namespace
 }  // namespace headwater

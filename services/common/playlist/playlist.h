@@ -38,6 +38,9 @@ struct PlaylistEntry {
 // A playlist's entries in the order in which they are to be played.
 struct Playlist {
   std::vector<PlaylistEntry> entries;
+  // What relative locations are relative to, itself relative to the playlist's own URL; empty for
+  // that URL.
+  std::string base;
   // Lines that were too long or, in a PLS, mean nothing; the first of them (from 1, 0 for none).
   size_t skipped_lines = 0;
   size_t first_skipped_line = 0;
@@ -47,10 +50,11 @@ struct Playlist {
 };
 
 enum class PlaylistError {
-  kTooLong,  // more than bytes_max
-  kBinary,   // a NUL byte
-  kHls,      // segments or variants of HTTP Live Streaming, which only look like an M3U
-  kNotPls,   // no [playlist] line
+  kTooLong,        // more than bytes_max
+  kBinary,         // a NUL byte
+  kHls,            // segments or variants of HTTP Live Streaming, which only look like an M3U
+  kNotPls,         // no [playlist] line, nor one of its kin
+  kUnknownFormat,  // XML of another kind
 };
 
 constexpr std::string_view ToString(PlaylistError error) {
@@ -63,6 +67,8 @@ constexpr std::string_view ToString(PlaylistError error) {
       return "an HLS playlist";
     case PlaylistError::kNotPls:
       return "not a PLS playlist";
+    case PlaylistError::kUnknownFormat:
+      return "not of a known format";
   }
   return "unknown";
 }

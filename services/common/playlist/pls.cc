@@ -1,5 +1,6 @@
 #include "services/common/playlist/pls.h"
 
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <map>
@@ -11,11 +12,31 @@
 namespace headwater {
 namespace {
 
-constexpr std::string_view kHeader = "[playlist]";
+struct Dialect {
+  std::string_view header;
+  // Of the keys, before their number.
+  std::string_view location;
+  std::string_view title;
+  bool numbered;
+};
+
+constexpr std::array<Dialect, 3> kDialects = {{{"[playlist]", "file", "title", true},
+                                               {"[reference]", "ref", "title", true},
+                                               {"[internetshortcut]", "url", "title", false}}};
+
+const Dialect* DialectOf(std::string_view text) {
+  const std::string_view begin = TrimAscii(WithoutByteOrderMark(text).substr(0, 1024));
+  for (const Dialect& dialect : kDialects) {
+    if (StartsWithNoCase(begin, dialect.header)) return &dialect;
+  }
+  return nullptr;
+}
 
 // "File12" with prefix "file" is 12.
-std::optional<uint32_t> IndexAfter(std::string_view key, std::string_view prefix) {
+std::optional<uint32_t> IndexOf(std::string_view key, std::string_view prefix,
+                                const Dialect& dialect) {
   if (!StartsWithNoCase(key, prefix)) return std::nullopt;
+  if (!dialect.numbered) return key.size() == prefix.size() ? std::optional(0u) : std::nullopt;
   const std::string_view digits = key.substr(prefix.size());
   uint32_t index = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
@@ -30,14 +51,13 @@ void Skip(size_t line, Playlist& playlist) {
 
 }  // namespace
 
-bool LooksLikePls(std::string_view text) {
-  return StartsWithNoCase(TrimAscii(WithoutByteOrderMark(text).substr(0, 1024)), kHeader);
-}
+bool LooksLikePls(std::string_view text) { return DialectOf(text) != nullptr; }
 
 Result<Playlist, PlaylistError> ParsePls(std::string_view text, const PlaylistLimits& limits) {
   if (text.size() > limits.bytes_max) return PlaylistError::kTooLong;
   if (text.find('\0') != std::string_view::npos) return PlaylistError::kBinary;
-  if (!LooksLikePls(text)) return PlaylistError::kNotPls;
+  const Dialect* dialect = DialectOf(text);
+  if (dialect == nullptr) return PlaylistError::kNotPls;
   Playlist playlist;
   std::map<uint32_t, PlaylistEntry> entries;
   LineScanner lines(text);
@@ -51,8 +71,8 @@ Result<Playlist, PlaylistError> ParsePls(std::string_view text, const PlaylistLi
     }
     const std::string_view key = TrimAscii(line->substr(0, equals));
     const std::string_view value = TrimAscii(line->substr(equals + 1));
-    const std::optional<uint32_t> file = IndexAfter(key, "file");
-    const std::optional<uint32_t> index = file ? file : IndexAfter(key, "title");
+    const std::optional<uint32_t> file = IndexOf(key, dialect->location, *dialect);
+    const std::optional<uint32_t> index = file ? file : IndexOf(key, dialect->title, *dialect);
     if (!index) continue;
     if (!entries.contains(*index) && entries.size() >= limits.entries_max) {
       playlist.truncated = true;

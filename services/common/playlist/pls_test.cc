@@ -40,6 +40,15 @@ TEST(PlsTest, SkipsWhatMeansNothing) {
   EXPECT_EQ(playlist->first_skipped_line, 2u);
 }
 
+TEST(PlsTest, ReadsItsKin) {
+  EXPECT_THAT(
+      ParsePls("[Reference]\r\nRef1=http://a/x?MSWMExt=.asf\r\nRef2=http://b/\r\n")->entries,
+      ElementsAre(Location("http://a/x?MSWMExt=.asf"), Location("http://b/")));
+  EXPECT_THAT(ParsePls("[InternetShortcut]\nURL=http://a/?b=c\nURL2=no\nIconIndex=1\n")->entries,
+              ElementsAre(Location("http://a/?b=c")));
+  EXPECT_THAT(ParsePls("[playlist]\nRef1=no\nURL=no\n")->entries, IsEmpty());
+}
+
 TEST(PlsTest, RefusesOtherTexts) {
   EXPECT_EQ(ParsePls("#EXTM3U\nhttp://a/\n").error(), PlaylistError::kNotPls);
   EXPECT_EQ(ParsePls("").error(), PlaylistError::kNotPls);
