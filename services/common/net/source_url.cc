@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <vector>
 
@@ -171,6 +172,15 @@ bool HasControlCharacter(std::string_view text) {
                      [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
 }
 
+// The kernel takes ::ffff:192.0.2.1 for 192.0.2.1 (RFC 4291 section 2.5.5.2).
+IpAddress Unmapped(const IpAddress& address) {
+  constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  const Bytes bytes = address.bytes();
+  const bool mapped =
+      bytes.size() == 16 && std::equal(kMapped.begin(), kMapped.end(), bytes.begin());
+  return mapped ? IpAddress::V4(address.low32()) : address;
+}
+
 }  // namespace
 
 Result<SourceUrl, SourceUrlError> SourceUrl::Parse(std::string_view text) {
@@ -234,7 +244,8 @@ std::string SourceUrl::ToString() const {
 }
 
 bool IsAddressAllowed(const IpAddress& address, bool local) {
-  if (address.IsMulticast() || address.IsUnspecified()) return false;
+  const IpAddress meant = Unmapped(address);
+  if (meant.IsMulticast() || meant.IsUnspecified()) return false;
   return local || address.IsPublic();
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <string>
 
-#include "services/common/text/clean_text.h"
+#include "services/common/playlist/list.h"
+#include "services/common/playlist/markup_scanner.h"
 
 namespace headwater {
 namespace {
@@ -17,11 +19,13 @@ bool BeginsWith(std::string_view text, std::string_view prefix) {
                                                     [](char a, char b) { return a == Lower(b); });
 }
 
-size_t FindIgnoringCase(std::string_view text, std::string_view lower, size_t from = 0) {
-  if (from > text.size()) return std::string_view::npos;
-  const auto found =
-      std::search(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), lower.begin(),
-                  lower.end(), [](char a, char b) { return Lower(a) == b; });
+bool EndsWith(std::string_view text, std::string_view lower) {
+  return text.size() >= lower.size() && BeginsWith(text.substr(text.size() - lower.size()), lower);
+}
+
+size_t FindIgnoringCase(std::string_view text, std::string_view lower) {
+  const auto found = std::search(text.begin(), text.end(), lower.begin(), lower.end(),
+                                 [](char a, char b) { return Lower(a) == b; });
   return found == text.end() ? std::string_view::npos : static_cast<size_t>(found - text.begin());
 }
 
@@ -61,48 +65,26 @@ std::string_view SkipBlank(std::string_view text) {
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 
-std::string_view SkipComments(std::string_view text) {
-  while (text.starts_with("<!--") || text.starts_with("<?")) {
-    const std::string_view end = text.starts_with("<?") ? "?>" : "-->";
-    const size_t found = text.find(end);
-    if (found == std::string_view::npos) return {};
-    text = SkipBlank(text.substr(found + end.size()));
-  }
-  return text;
+bool IsHtmlElement(std::string_view name) {
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "html", "head", "body", "title", "script", "meta", "link", "h1", "p", "center", "div"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 // What the first word of a document makes it, whatever its type says.
-std::optional<ContentKind> KindOfText(std::string_view text) {
-  if (BeginsWith(text, "#extm3u") || BeginsWith(text, "#ext-x-")) {
-    const bool hls = FindIgnoringCase(text, "#ext-x-") != std::string_view::npos;
-    return hls ? ContentKind::kHls : ContentKind::kPlaylist;
+std::optional<ContentKind> KindOfText(std::string_view text, bool complete) {
+  if (text.starts_with('<')) {
+    const std::string root = RootElement(text);
+    // "<p" may become "<playlist".
+    const bool whole = complete || !EndsWith(text, root);
+    const bool declared = FindIgnoringCase(text, "<!doctype html") != std::string_view::npos;
+    if (declared || (whole && IsHtmlElement(root))) return ContentKind::kHtml;
   }
-  if (BeginsWith(text, "[playlist]") || BeginsWith(text, "#extinf")) return ContentKind::kPlaylist;
-  for (const std::string_view scheme : {"http://", "https://", "icy://"}) {
-    if (BeginsWith(text, scheme)) return ContentKind::kPlaylist;
-  }
-  const std::string_view element = SkipComments(text);
-  for (const std::string_view tag : {"<!doctype html", "<html", "<head", "<body", "<title",
-                                     "<script", "<meta", "<h1", "<p>", "<center", "<div"}) {
-    if (BeginsWith(element, tag)) return ContentKind::kHtml;
-  }
-  return std::nullopt;
-}
-
-bool IsPlaylistType(std::string_view type) {
-  static constexpr std::array<std::string_view, 9> kTypes = {
-      "audio/x-mpegurl", "audio/mpegurl", "application/x-mpegurl",
-      "audio/x-scpls",   "audio/scpls",   "application/vnd.apple.mpegurl",
-      "text/uri-list",   "audio/m3u",     "application/pls+xml"};
-  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
-}
-
-bool IsPlaylistPath(std::string_view path) {
-  path = path.substr(0, path.find('?'));
-  const size_t dot = path.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  const std::string_view suffix = path.substr(dot);
-  return BeginsWith(suffix, ".m3u") || BeginsWith(suffix, ".pls");
+  const ListFormat format = RecognizeList(text);
+  if (format == ListFormat::kNone) return std::nullopt;
+  const bool hls =
+      BeginsWith(text, "#ext") && FindIgnoringCase(text, "#ext-x-") != std::string_view::npos;
+  return hls ? ContentKind::kHls : ContentKind::kPlaylist;
 }
 
 bool IsHtmlType(std::string_view type) {
@@ -112,8 +94,10 @@ bool IsHtmlType(std::string_view type) {
 // Text with no first word that says what it is.
 ContentKind KindOfPlainText(std::string_view type, std::string_view path, std::string_view text) {
   if (IsHtmlType(type)) return ContentKind::kHtml;
-  const bool list = IsPlaylistType(type) || IsPlaylistPath(path);
-  if (!list || text.starts_with('<')) return ContentKind::kOther;
+  if (!IsListType(type) && !IsListPath(path)) return ContentKind::kOther;
+  // Long comments may stand before a list's first element.
+  if (text.starts_with('<'))
+    return RootElement(text).empty() ? ContentKind::kPlaylist : ContentKind::kOther;
   return FindIgnoringCase(text, "#ext-x-") != std::string_view::npos ? ContentKind::kHls
                                                                      : ContentKind::kPlaylist;
 }
@@ -133,7 +117,7 @@ ContentKind SniffContent(std::string_view content_type, std::string_view path, B
     return said_otherwise ? ContentKind::kOther : ContentKind::kMedia;
   }
   const std::string_view text = SkipBlank(AsText(first));
-  const std::optional<ContentKind> kind = KindOfText(text);
+  const std::optional<ContentKind> kind = KindOfText(text, complete);
   if (kind == ContentKind::kHtml) return *kind;
   // A list may turn out to be HLS by a later line, and media may begin with bytes that all happen
   // to be text.
@@ -142,14 +126,45 @@ ContentKind SniffContent(std::string_view content_type, std::string_view path, B
   return KindOfPlainText(content_type, path, text);
 }
 
-std::string HtmlTitle(std::string_view page) {
-  const size_t tag = FindIgnoringCase(page, "<title");
-  if (tag == std::string_view::npos) return "";
-  const size_t begin = page.find('>', tag);
-  if (begin == std::string_view::npos) return "";
-  const size_t end = FindIgnoringCase(page, "</title", begin);
-  if (end == std::string_view::npos) return "";
-  return CleanText(page.substr(begin + 1, end - begin - 1), 120);
+bool IsListType(std::string_view type) {
+  static constexpr std::array<std::string_view, 24> kTypes = {"audio/x-mpegurl",
+                                                              "audio/mpegurl",
+                                                              "application/x-mpegurl",
+                                                              "application/mpegurl",
+                                                              "application/vnd.apple.mpegurl",
+                                                              "audio/m3u",
+                                                              "audio/x-m3u",
+                                                              "audio/x-scpls",
+                                                              "audio/scpls",
+                                                              "application/pls+xml",
+                                                              "text/uri-list",
+                                                              "application/xspf+xml",
+                                                              "video/x-ms-asf",
+                                                              "video/x-ms-asx",
+                                                              "audio/x-ms-wax",
+                                                              "video/x-ms-wvx",
+                                                              "application/vnd.ms-wpl",
+                                                              "application/smil",
+                                                              "application/smil+xml",
+                                                              "text/x-opml",
+                                                              "text/x-opml+xml",
+                                                              "audio/x-pn-realaudio",
+                                                              "audio/x-pn-realaudio-plugin",
+                                                              "application/x-quicktimeplayer"};
+  return std::find(kTypes.begin(), kTypes.end(), type) != kTypes.end();
+}
+
+bool IsListPath(std::string_view path) {
+  static constexpr std::array<std::string_view, 11> kSuffixes = {
+      ".m3u", ".pls", ".xspf", ".asx", ".wax", ".wvx", ".wpl", ".ram", ".smi", ".opml", ".qtl"};
+  path = path.substr(0, path.find_first_of("?#"));
+  if (const size_t slash = path.rfind('/'); slash != std::string_view::npos) {
+    path.remove_prefix(slash + 1);
+  }
+  const size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                     [&](std::string_view suffix) { return BeginsWith(path.substr(dot), suffix); });
 }
 
 }  // namespace headwater

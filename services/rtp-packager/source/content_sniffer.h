@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 
 #include "services/common/base/bytes.h"
@@ -11,7 +10,7 @@ namespace headwater {
 enum class ContentKind {
   kNeedMore,  // too little to tell
   kMedia,     // hand it on; whether we can send it is the framer's to say
-  kPlaylist,  // M3U, PLS or bare URLs
+  kPlaylist,  // of any format that services/common/playlist reads
   kHls,       // an M3U8 of segments or variants
   kHtml,
   kOther,  // text, an image, JSON, XML...: nothing to play
@@ -26,7 +25,8 @@ inline constexpr size_t kSniffBytesMax = 1024;
 ContentKind SniffContent(std::string_view content_type, std::string_view path, Bytes first,
                          bool complete);
 
-// The <title> of a page as clean text of at most 120 bytes; empty when there is none.
-std::string HtmlTitle(std::string_view page);
+// Of a playlist: a content type in lower case without parameters; a path or URL by its suffix.
+bool IsListType(std::string_view content_type);
+bool IsListPath(std::string_view path);
 
 }  // namespace headwater

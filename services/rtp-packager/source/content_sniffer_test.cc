@@ -63,15 +63,36 @@ TEST(ContentSnifferTest, KnowsAPageAtOnceWhateverTheType) {
 TEST(ContentSnifferTest, RefusesTheRest) {
   EXPECT_EQ(Whole("application/json", "{\"a\": 1}"), ContentKind::kOther);
   EXPECT_EQ(Whole("audio/mpeg", "Too many listeners"), ContentKind::kOther);
-  EXPECT_EQ(Whole("text/xml", "<asx version=\"3.0\">"), ContentKind::kOther);
+  EXPECT_EQ(Whole("text/xml", "<rss version=\"2.0\">"), ContentKind::kOther);
   EXPECT_EQ(Whole("image/png", "\x89PNG\r\n\x1a\n\0"s), ContentKind::kOther);
 }
 
-TEST(ContentSnifferTest, TakesThePagesTitle) {
-  EXPECT_EQ(HtmlTitle("<html><TITLE lang=x>\n Radio &\n More </Title>"), "Radio & More");
-  EXPECT_EQ(HtmlTitle("<title>unfinished"), "");
-  EXPECT_EQ(HtmlTitle("<title"), "");
-  EXPECT_EQ(HtmlTitle(""), "");
+TEST(ContentSnifferTest, KnowsListsInMarkup) {
+  for (const std::string type : {"audio/mpeg", "text/html", "text/xml", ""}) {
+    EXPECT_EQ(Whole(type, "<asx version=\"3.0\">"), ContentKind::kPlaylist) << type;
+    EXPECT_EQ(Whole(type, "<?xml version='1.0'?>\n<playlist>"), ContentKind::kPlaylist) << type;
+    EXPECT_EQ(Whole(type, "[Reference]\nRef1=http://a/"), ContentKind::kPlaylist) << type;
+  }
+  // Its first element may come late.
+  const std::string comment = "<!--" + std::string(kSniffBytesMax, 'x');
+  EXPECT_EQ(Whole("application/xspf+xml", comment), ContentKind::kPlaylist);
+  EXPECT_EQ(Whole("text/plain", comment, "/a.asx"), ContentKind::kPlaylist);
+  EXPECT_EQ(Whole("text/plain", comment), ContentKind::kOther);
+  EXPECT_EQ(Whole("application/xspf+xml", "<rss>"), ContentKind::kOther);
+}
+
+TEST(ContentSnifferTest, TakesNoPartOfATagForATag) {
+  EXPECT_EQ(Beginning("audio/x-scpls", "<?xml version='1.0'?><p"), ContentKind::kNeedMore);
+  EXPECT_EQ(Beginning("audio/x-scpls", "<?xml version='1.0'?><p>"), ContentKind::kHtml);
+}
+
+TEST(ContentSnifferTest, KnowsListsByTypeAndSuffix) {
+  EXPECT_TRUE(IsListType("video/x-ms-asf"));
+  EXPECT_FALSE(IsListType("audio/mpeg"));
+  EXPECT_TRUE(IsListPath("http://a/b/c.PLS?d=e.mp3"));
+  EXPECT_TRUE(IsListPath("listen.m3u8"));
+  EXPECT_FALSE(IsListPath("/a.pls/b"));
+  EXPECT_FALSE(IsListPath(""));
 }
 
 }  // namespace

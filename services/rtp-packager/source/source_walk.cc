@@ -39,7 +39,10 @@ void SourceWalk::Begin(const SourceRequest& request) {
                            scheme ? "not an http, https or icy URL" : "not a valid URL"));
       continue;
     }
-    steps.push_back({.url = *url, .url_index = index, .redirects = 0, .depth = 0, .hops = {}});
+    Step step;
+    step.url = *url;
+    step.url_index = index;
+    steps.push_back(std::move(step));
   }
   pending_.assign(std::make_move_iterator(steps.rbegin()), std::make_move_iterator(steps.rend()));
 }
@@ -92,14 +95,37 @@ void SourceWalk::OnRedirect(std::string_view location) {
   Next();
 }
 
-void SourceWalk::OnPlaylist(const std::vector<std::string>& targets) {
+void SourceWalk::OnPlaylist(const std::vector<std::string>& targets, std::string_view base) {
   if (step_.depth == options_.playlist_depth_max) {
     return OnFailure(SourceErrorReason::kPlaylist, fmt::format("playlists nested more than {} deep",
                                                                options_.playlist_depth_max));
   }
+  if (targets.empty()) return OnFailure(SourceErrorReason::kPlaylist, "an empty playlist");
+  std::vector<Step> steps = StepsTo(targets, base);
+  if (steps.empty()) {
+    return OnFailure(SourceErrorReason::kPlaylist,
+                     fmt::format("a playlist without a usable URL, beginning with {}",
+                                 RedactUrl(targets.front())));
+  }
+  Branch(std::move(steps));
+}
+
+void SourceWalk::OnPage(const std::vector<std::string>& targets, std::string_view base,
+                        std::string_view what) {
+  std::vector<Step> steps;
+  if (!step_.from_page && step_.depth < options_.playlist_depth_max) steps = StepsTo(targets, base);
+  if (steps.empty()) return OnFailure(SourceErrorReason::kHtml, what);
+  for (Step& step : steps) step.from_page = true;
+  Branch(std::move(steps));
+}
+
+std::vector<SourceWalk::Step> SourceWalk::StepsTo(const std::vector<std::string>& targets,
+                                                  std::string_view base) const {
+  const auto resolved = step_.url.Resolve(base);
+  const SourceUrl& from = resolved.ok() ? *resolved : step_.url;
   std::vector<Step> steps;
   for (size_t i = 0; i < std::min(targets.size(), options_.playlist_targets_max); ++i) {
-    const auto url = step_.url.Resolve(targets[i]);
+    const auto url = from.Resolve(targets[i]);
     if (!url.ok()) continue;
     // A list that names itself, or one that led to it.
     if (std::find(step_.hops.begin(), step_.hops.end(), url->ToString()) != step_.hops.end())
@@ -108,12 +134,13 @@ void SourceWalk::OnPlaylist(const std::vector<std::string>& targets) {
                      .url_index = step_.url_index,
                      .redirects = 0,
                      .depth = step_.depth + 1,
+                     .from_page = step_.from_page,
                      .hops = step_.hops});
   }
-  if (steps.empty()) {
-    return OnFailure(SourceErrorReason::kPlaylist,
-                     targets.empty() ? "an empty playlist" : "a playlist without a usable URL");
-  }
+  return steps;
+}
+
+void SourceWalk::Branch(std::vector<Step> steps) {
   pending_.insert(pending_.end(), std::make_move_iterator(steps.rbegin()),
                   std::make_move_iterator(steps.rend()));
   Next();

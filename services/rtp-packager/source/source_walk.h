@@ -39,7 +39,12 @@ class SourceWalk {
 
   // What became of the current URL. Each moves on to the next.
   void OnRedirect(std::string_view location);
-  void OnPlaylist(const std::vector<std::string>& targets);
+  // `base`: what relative targets are relative to, itself relative to the list's URL.
+  void OnPlaylist(const std::vector<std::string>& targets, std::string_view base = "");
+  // A web page that names a stream: followed as a list would be, but never a page from a page.
+  // `what` is what to say where it leads nowhere.
+  void OnPage(const std::vector<std::string>& targets, std::string_view base,
+              std::string_view what);
   // `what` follows the URL in the text: "404 Not Found".
   void OnFailure(SourceErrorReason reason, std::string_view what);
 
@@ -55,11 +60,14 @@ class SourceWalk {
     size_t url_index = 0;
     size_t redirects = 0;
     size_t depth = 0;
+    bool from_page = false;
     std::vector<std::string> hops;
   };
 
   void Begin(const SourceRequest& request);
-  void Push(Step step, std::vector<Step>& steps);
+  // Those of a list or page that can be requested and have not led here.
+  std::vector<Step> StepsTo(const std::vector<std::string>& targets, std::string_view base) const;
+  void Branch(std::vector<Step> steps);
   void Next();
   void AddError(SourceErrorReason reason, std::string text);
 

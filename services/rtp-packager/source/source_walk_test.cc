@@ -122,6 +122,40 @@ TEST(SourceWalkTest, BoundsRequestsHoweverListsBranch) {
   EXPECT_LE(walk.error().text.size(), 500u);
 }
 
+TEST(SourceWalkTest, ResolvesTargetsAgainstTheListsBase) {
+  SourceWalk walk = Walk({"https://u:p@a/x/list.asx"});
+  walk.OnPlaylist({"live", "//c/live"}, "../y/");
+  EXPECT_EQ(Current(walk), "https://a/y/live");
+  EXPECT_EQ(walk.current()->user, "u");
+  walk.OnFailure(SourceErrorReason::kHttpStatus, "404");
+  EXPECT_EQ(Current(walk), "https://c/live");
+  EXPECT_EQ(walk.current()->user, "");
+  SourceWalk elsewhere = Walk({"http://u:p@a/"});
+  elsewhere.OnPlaylist({"live"}, "http://b/");
+  EXPECT_EQ(Current(elsewhere), "http://b/live");
+  EXPECT_EQ(elsewhere.current()->user, "");
+  SourceWalk nonsense = Walk({"http://a/"});
+  nonsense.OnPlaylist({"live"}, "file:///etc/");
+  EXPECT_EQ(Current(nonsense), "http://a/live");
+}
+
+TEST(SourceWalkTest, FollowsAPageOnceAndNoPageFromThere) {
+  SourceWalk walk = Walk({"http://a/"});
+  walk.OnPage({"list.pls", "other"}, "", "a web page, \"A\"");
+  EXPECT_EQ(Current(walk), "http://a/list.pls");
+  walk.OnPlaylist({"page"});
+  EXPECT_EQ(Current(walk), "http://a/page");
+  walk.OnPage({"live"}, "", "a web page, \"B\"");
+  EXPECT_EQ(Current(walk), "http://a/other");
+  walk.OnRedirect("moved");
+  walk.OnPage({"live"}, "", "a web page, \"C\"");
+  EXPECT_EQ(walk.current(), nullptr);
+  EXPECT_EQ(walk.error().reason, SourceErrorReason::kHtml);
+  EXPECT_EQ(walk.error().text,
+            "http://a/page: a web page, \"B\" (by way of http://a/); "
+            "http://a/moved: a web page, \"C\" (by way of http://a/)");
+}
+
 TEST(SourceWalkTest, SaysSoWhenThereIsNothingToTry) {
   EXPECT_EQ(Walk({}).error().text, "the station has no URL");
   EXPECT_EQ(Walk({"http://a:b@c:99999/"}).error().text, "http://c:99999/: not a valid URL");

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "services/common/base/check.h"
-#include "services/common/playlist/m3u.h"
-#include "services/common/playlist/pls.h"
+#include "services/common/playlist/list.h"
 #include "services/common/time/clock.h"
 #include "services/rtp-packager/source/content_sniffer.h"
+#include "services/rtp-packager/source/html_page.h"
 #include "services/rtp-packager/source/icy_splitter.h"
 #include "services/rtp-packager/source/source_walk.h"
 
@@ -21,9 +21,6 @@ namespace {
 std::string Seconds(Duration duration) {
   return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
 }
-
-// A page's title stands near its beginning.
-constexpr size_t kPageBytesMax = 32 * 1024;
 
 }  // namespace
 
@@ -147,40 +144,44 @@ class HttpSource : public Source, private HttpFetchObserver {
   void BeginReading(bool complete) {
     state_ = State::kReading;
     if (complete) return FinishReading();
-    LimitTime(opener_.options_.document_timeout,
-              kind_ == ContentKind::kHtml ? SourceErrorReason::kHtml : SourceErrorReason::kPlaylist,
-              kind_ == ContentKind::kHtml ? "a web page" : "a playlist");
+    if (kind_ == ContentKind::kHtml) {
+      // What a page says is in what has come, however it ends.
+      Limit(opener_.options_.document_timeout, [this] { FinishReading(); });
+    } else {
+      LimitTime(opener_.options_.document_timeout, SourceErrorReason::kPlaylist, "a playlist");
+    }
     Read({});
   }
 
   void Read(Bytes body) {
     Collect(body);
-    if (kind_ == ContentKind::kHtml) {
-      if (collected_.size() >= kPageBytesMax || !HtmlTitle(collected_).empty()) FinishReading();
-    } else if (collected_.size() > opener_.options_.document_bytes_max) {
-      Fail(SourceErrorReason::kPlaylist,
-           fmt::format("a playlist larger than {} bytes", opener_.options_.document_bytes_max));
-    }
+    const size_t bytes_max = opener_.options_.document_bytes_max;
+    if (collected_.size() <= bytes_max) return;
+    if (kind_ == ContentKind::kHtml) return FinishReading();
+    Fail(SourceErrorReason::kPlaylist, fmt::format("a playlist larger than {} bytes", bytes_max));
   }
 
-  void FinishReading() {
-    if (kind_ == ContentKind::kHtml) {
-      const std::string title = HtmlTitle(collected_);
-      return Fail(SourceErrorReason::kHtml,
-                  title.empty() ? "a web page" : fmt::format("a web page, \"{}\"", title));
-    }
+  void FinishReading() { kind_ == ContentKind::kHtml ? FollowPage() : FollowPlaylist(); }
+
+  void FollowPage() {
+    const HtmlPage page = ReadHtmlPage(collected_);
+    walk_.OnPage(page.links, page.base,
+                 page.title.empty() ? "a web page" : fmt::format("a web page, \"{}\"", page.title));
+    Fetch();
+  }
+
+  void FollowPlaylist() {
     ++opener_.stats_.playlists;
     const PlaylistLimits limits = {.bytes_max = opener_.options_.document_bytes_max,
                                    .entries_max = opener_.options_.walk.playlist_targets_max};
-    const auto playlist =
-        LooksLikePls(collected_) ? ParsePls(collected_, limits) : ParseM3u(collected_, limits);
+    const auto playlist = ParseList(collected_, limits);
     if (!playlist.ok()) {
       return Fail(SourceErrorReason::kPlaylist,
                   fmt::format("a playlist that is {}", ToString(playlist.error())));
     }
     std::vector<std::string> targets;
     for (const PlaylistEntry& entry : playlist->entries) targets.push_back(entry.location);
-    walk_.OnPlaylist(targets);
+    walk_.OnPlaylist(targets, playlist->base);
     Fetch();
   }
 
@@ -234,13 +235,17 @@ class HttpSource : public Source, private HttpFetchObserver {
   }
 
   void LimitTime(Duration limit, SourceErrorReason reason, std::string_view what) {
+    std::string text = fmt::format("{}, unfinished after {}", what, Seconds(limit));
+    Limit(limit, [this, reason, text = std::move(text)] { Fail(reason, std::string(text)); });
+  }
+
+  template <typename Action>
+  void Limit(Duration limit, Action action) {
     ClearTimer();
-    timer_ = opener_.loop_.At(
-        opener_.loop_.now() + limit,
-        [this, reason, text = fmt::format("{}, unfinished after {}", what, Seconds(limit))] {
-          timer_ = 0;
-          Fail(reason, std::string(text));
-        });
+    timer_ = opener_.loop_.At(opener_.loop_.now() + limit, [this, action = std::move(action)] {
+      timer_ = 0;
+      action();
+    });
   }
 
   void Collect(Bytes body) {

@@ -268,6 +268,24 @@ TEST_F(HttpSourceTest, NamesThePagesTitle) {
   EXPECT_EQ(error.text, server.Url("/") + ": a web page, \"Radio One\"");
 }
 
+TEST_F(HttpSourceTest, FollowsAPageThatNamesItsStream) {
+  TestServer server([](TestConnection& connection) {
+    const std::string path = connection.path();
+    if (path == "/") {
+      connection.Write("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><body>");
+      connection.Write(std::string(40'000, ' ') + "<a href='/listen.asx'>Listen</a>");
+      connection.WaitClosed();
+    } else if (path == "/listen.asx") {
+      connection.Write("HTTP/1.1 200 OK\r\n\r\n<ASX><Base href='/x/'><Entry><Ref href=live>");
+    } else {
+      ServeMedia(connection);
+    }
+  });
+  Play({server.Url("/")});
+  EXPECT_EQ(head_->hops, (std::vector<std::string>{server.Url("/"), server.Url("/listen.asx"),
+                                                   server.Url("/x/live")}));
+}
+
 TEST_F(HttpSourceTest, DropsAnEndlessHeader) {
   TestServer server([](TestConnection& connection) {
     connection.Write("HTTP/1.1 200 OK\r\n");
