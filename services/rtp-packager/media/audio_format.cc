@@ -4,15 +4,18 @@
 
 #include "services/common/base/check.h"
 #include "services/rtp-packager/media/audio_header.h"
+#include "services/rtp-packager/media/opus_packet.h"
 
 namespace headwater {
 namespace {
 
 constexpr uint8_t kMpaPayloadType = 14;
 constexpr uint8_t kAacPayloadType = 96;
+constexpr uint8_t kOpusPayloadType = 97;
 
 std::string CodecName(const AudioFormat& format) {
   if (format.codec == AudioCodec::kMpegAudio) return fmt::format("MP{}", format.layer);
+  if (format.codec == AudioCodec::kOpus) return "Opus";
   switch (format.object_type) {
     case 1:
       return "AAC Main";
@@ -59,6 +62,45 @@ uint16_t AudioSpecificConfig(const AudioFormat& format) {
                                (format.channel_config << 3));
 }
 
+// RFC 7587 section 7: clock rate and channels are constants of the format. Whether a packet is
+// stereo stands in its first byte; a listener that is told to expect stereo plays both, one that is
+// told nothing (the default is mono) may play one channel of it.
+RtpFormat OpusRtpFormat() {
+  return {.encoding = "opus",
+          .payload_type = kOpusPayloadType,
+          .clock_rate = kOpusSampleRate,
+          .channels = 2,
+          .fmtp = "sprop-stereo=1"};
+}
+
+RtpFormat MpaRtpFormat() {
+  return {.encoding = "MPA", .payload_type = kMpaPayloadType, .clock_rate = 90000};
+}
+
+// RFC 3640 section 4.1.
+RtpFormat AacRtpFormat(const AudioFormat& format) {
+  return {.encoding = "mpeg4-generic",
+          .payload_type = kAacPayloadType,
+          .clock_rate = format.sample_rate,
+          .channels = format.channels,
+          .fmtp = fmt::format(
+              "streamtype=5; profile-level-id={}; mode=AAC-hbr; config={:04X}; SizeLength=13; "
+              "IndexLength=3; IndexDeltaLength=3",
+              ProfileLevel(format), AudioSpecificConfig(format))};
+}
+
+RtpFormat FormatByCodec(const AudioFormat& format) {
+  switch (format.codec) {
+    case AudioCodec::kAac:
+      return AacRtpFormat(format);
+    case AudioCodec::kOpus:
+      return OpusRtpFormat();
+    case AudioCodec::kMpegAudio:
+      break;
+  }
+  return MpaRtpFormat();
+}
+
 }  // namespace
 
 bool AudioFormat::SameStream(const AudioFormat& other) const {
@@ -80,25 +122,21 @@ bool RtpFormat::SameAnnouncement(const RtpFormat& other) const {
 }
 
 RtpFormat ToRtpFormat(const AudioFormat& format) {
-  RtpFormat rtp;
+  RtpFormat rtp = FormatByCodec(format);
   rtp.bits_per_second = format.bits_per_second;
   rtp.description = format.ToString();
-  if (format.codec == AudioCodec::kMpegAudio) {
-    rtp.encoding = "MPA";
-    rtp.payload_type = kMpaPayloadType;
-    rtp.clock_rate = 90000;
-    return rtp;
-  }
-  rtp.encoding = "mpeg4-generic";
-  rtp.payload_type = kAacPayloadType;
-  rtp.clock_rate = format.sample_rate;
-  rtp.channels = format.channels;
-  // RFC 3640 section 4.1.
-  rtp.fmtp = fmt::format(
-      "streamtype=5; profile-level-id={}; mode=AAC-hbr; config={:04X}; SizeLength=13; "
-      "IndexLength=3; IndexDeltaLength=3",
-      ProfileLevel(format), AudioSpecificConfig(format));
   return rtp;
+}
+
+AudioFormat OpusFormat(uint8_t channels) {
+  AudioFormat format;
+  format.codec = AudioCodec::kOpus;
+  format.layer = 0;
+  format.object_type = 0;
+  format.sample_rate = kOpusSampleRate;
+  format.channels = channels;
+  format.frame_samples = 960;
+  return format;
 }
 
 }  // namespace headwater

@@ -11,6 +11,7 @@ namespace headwater {
 enum class AudioCodec : uint8_t {
   kMpegAudio,  // MPEG-1, MPEG-2 and 2.5, layers 1 to 3: MP3 is layer 3
   kAac,        // as in ADTS
+  kOpus,
 };
 
 // What encoded audio is, as its own headers tell it.
@@ -19,9 +20,9 @@ struct AudioFormat {
   uint8_t layer = 3;           // MPEG audio: 1..3
   uint8_t object_type = 2;     // AAC: 1 Main, 2 LC, 3 SSR, 4 LTP
   uint8_t channel_config = 0;  // AAC: 1..7
-  uint32_t sample_rate = 0;    // Hz; of HE-AAC the core's
-  uint8_t channels = 0;
-  uint32_t frame_samples = 0;  // per channel
+  uint32_t sample_rate = 0;    // Hz; of HE-AAC the core's; of Opus 48000
+  uint8_t channels = 0;        // of Opus the first packets', which later ones need not keep
+  uint32_t frame_samples = 0;  // per channel; of Opus those of silence, its packets tell theirs
   uint32_t bits_per_second =
       0;  // nominal; of VBR the first frame's; 0: unknown (AAC: set it from icy-br where known)
 
@@ -34,7 +35,7 @@ struct AudioFormat {
 
 // What SDP and RTP need to know (RFC 8866 section 6.6, proto MediaFormat).
 struct RtpFormat {
-  std::string encoding;  // "MPA", "mpeg4-generic"
+  std::string encoding;  // "MPA", "mpeg4-generic", "opus"
   uint8_t payload_type = 0;
   uint32_t clock_rate = 0;       // Hz
   uint32_t channels = 0;         // 0: the rtpmap names none
@@ -48,11 +49,15 @@ struct RtpFormat {
   bool operator==(const RtpFormat&) const = default;
 };
 
-// MPA is payload type 14 at 90 kHz (RFC 3551), AAC 96, mpeg4-generic in mode AAC-hbr (RFC 3640).
+// MPA is payload type 14 at 90 kHz (RFC 3551), AAC 96, mpeg4-generic in mode AAC-hbr (RFC 3640),
+// Opus 97, always the same whatever its packets hold (RFC 7587).
 RtpFormat ToRtpFormat(const AudioFormat& format);
 
-// One encoded frame: an MPEG audio frame with its header, or an AAC access unit without ADTS
-// header. The bytes belong to whoever handed it out.
+// What Opus is: stereo or mono at 48 kHz, silence of 20 ms.
+AudioFormat OpusFormat(uint8_t channels);
+
+// One encoded frame: an MPEG audio frame with its header, an AAC access unit without ADTS header,
+// an Opus packet. The bytes belong to whoever handed it out.
 struct AudioFrameView {
   Bytes bytes;
   uint32_t samples = 0;      // per channel

@@ -15,6 +15,7 @@ namespace {
 
 AVCodecID CodecId(const AudioFormat& format) {
   if (format.codec == AudioCodec::kAac) return AV_CODEC_ID_AAC;
+  if (format.codec == AudioCodec::kOpus) return AV_CODEC_ID_OPUS;
   constexpr AVCodecID kLayers[] = {AV_CODEC_ID_MP1, AV_CODEC_ID_MP2, AV_CODEC_ID_MP3};
   return kLayers[format.layer - 1];
 }

@@ -5,6 +5,7 @@
 
 #include "services/common/base/check.h"
 #include "services/rtp-packager/media/audio_header.h"
+#include "services/rtp-packager/media/opus_packet.h"
 
 namespace headwater {
 namespace {
@@ -87,12 +88,23 @@ std::vector<uint8_t> SilentMpegAudioFrame(const AudioFormat& format) {
   return bytes;
 }
 
+// One CELT frame of 20 ms, full band, stereo, whose range-coded silence flag is set (RFC 6716
+// section 4.3); a frame that is not there (section 3.2.1) would be concealed by more of what
+// sounded before. Decoders play it in mono too.
+AudioFrame SilentOpusPacket() { return {{0xfc, 0xff, 0xfe}, 960, kOpusSampleRate}; }
+
 }  // namespace
 
 AudioFrame MakeSilence(const AudioFormat& format) {
-  return {format.codec == AudioCodec::kAac ? SilentAccessUnit(format.channel_config)
-                                           : SilentMpegAudioFrame(format),
-          format.frame_samples, format.sample_rate};
+  switch (format.codec) {
+    case AudioCodec::kAac:
+      return {SilentAccessUnit(format.channel_config), format.frame_samples, format.sample_rate};
+    case AudioCodec::kOpus:
+      return SilentOpusPacket();
+    case AudioCodec::kMpegAudio:
+      break;
+  }
+  return {SilentMpegAudioFrame(format), format.frame_samples, format.sample_rate};
 }
 
 }  // namespace headwater
