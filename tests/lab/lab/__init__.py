@@ -1,7 +1,7 @@
 """The lab: a network of namespaces with switches, hosts, stock players, real stations and captures."""
 
 from .capture import Capture, of_kind
-from .headend import FIRST_NUMBER, TONE_NUMBER, Headend, SplitHeadend, group4, group6, to_toml
+from .headend import FIRST_NUMBER, SERVICES, TONE_NUMBER, Headend, SplitHeadend, group4, group6, to_toml
 from .icecast import Icecast
 from .namespace import Membership, Namespace
 from .network import SITE_PREFIX, Host, Lab, Leg, Link
@@ -14,6 +14,7 @@ from .wait import let_pass, stays, wait_until
 __all__ = [
     "Capture",
     "FIRST_NUMBER",
+    "SERVICES",
     "FfmpegListener",
     "GstListener",
     "Headend",
