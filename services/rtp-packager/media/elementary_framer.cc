@@ -214,7 +214,7 @@ class ElementaryFramer : public Framer {
       // Behind a tag, which hides it from whoever chose this framer.
       if (const std::string_view name = NameOfMagic(bytes); !name.empty()) {
         unsupported_ = ContainerOf(bytes, true) == Container::kUnsupported;
-        Fail(fmt::format("{}: only MPEG audio and AAC in ADTS can be sent (content type \"{}\")",
+        Fail(fmt::format("{}: only MPEG audio, AAC and Opus can be sent (content type \"{}\")",
                          name, content_type_));
         return FramerStep::kError;
       }

@@ -8,6 +8,7 @@
 
 #include "services/rtp-packager/media/elementary_framer.h"
 #include "services/rtp-packager/media/magic.h"
+#include "services/rtp-packager/media/ogg_framer.h"
 
 namespace headwater {
 namespace {
@@ -59,7 +60,7 @@ class SniffingFramer : public Framer {
     framer_ = Make(*container);
     if (!framer_) {
       unsupported_ = *container != Container::kNotMedia;
-      error_ = fmt::format("{}: only MPEG audio and AAC in ADTS can be sent (content type \"{}\")",
+      error_ = fmt::format("{}: only MPEG audio, AAC and Opus can be sent (content type \"{}\")",
                            NameOfMagic(held_), content_type_);
       return held_.clear();
     }
@@ -73,6 +74,7 @@ class SniffingFramer : public Framer {
       case Container::kElementary:
         return MakeElementaryFramer(content_type_, options_);
       case Container::kOgg:
+        return MakeOggFramer(content_type_, options_);
       case Container::kTransportStream:
       case Container::kLoas:
       case Container::kMp4:

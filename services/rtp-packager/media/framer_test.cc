@@ -178,8 +178,7 @@ TEST(FramerTest, GarbageWithoutEndIsAnErrorThatNamesTheContentType) {
 
 TEST(FramerTest, NamesWhatItCannotSend) {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {std::string("OggS\0\2", 6) + std::string(22, '\1') + "OpusHead", "Ogg Opus"},
-      {std::string("OggS\0\2", 6) + std::string(40, '\1'), "Ogg"},
+      {std::string("OggS\0\2", 6) + std::string(22, '\1') + "\1vorbis", "Ogg Vorbis"},
       {"fLaC" + std::string(40, '\1'), "FLAC"},
       {"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + std::string(40, '\1'), "ASF"},
       {"\n <!DOCTYPE html><html>  ", "an HTML"},
@@ -190,9 +189,8 @@ TEST(FramerTest, NamesWhatItCannotSend) {
   };
   for (const auto& [bytes, name] : cases) {
     for (const size_t chunk : {1, 1000}) {
-      // One byte at a time, Ogg is known before its codec is.
       const Framed framed = Frame(AsBytes(bytes), chunk);
-      EXPECT_THAT(framed.error, HasSubstr(chunk == 1 ? name.substr(0, 3) : name)) << chunk;
+      EXPECT_THAT(framed.error, HasSubstr(name)) << chunk;
     }
   }
   std::vector<uint8_t> ts(1000);

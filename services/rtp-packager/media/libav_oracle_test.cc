@@ -100,6 +100,16 @@ TEST(PayloadOracleTest, AacIsByteForByteWhatFfmpegSends) {
   }
 }
 
+TEST(PayloadOracleTest, OpusIsByteForByteWhatFfmpegSends) {
+  for (const char* name : {kOpus, kOpusMono}) {
+    SCOPED_TRACE(name);
+    const Framed framed = Frame(ReadSample(name));
+    const std::vector<Payload> ours = Ours(framed.formats[0], framed.frames, {});
+    EXPECT_EQ(ours.size(), framed.frames.size());
+    ExpectSame(ours, Theirs(framed.formats[0], framed.frames, 1412, 1));
+  }
+}
+
 std::vector<AudioFormat> EveryMpegFormat() {
   std::vector<AudioFormat> formats;
   for (const uint32_t rate : {44100, 48000, 32000, 22050, 24000, 16000, 11025, 12000, 8000}) {
@@ -167,6 +177,26 @@ TEST(SilenceOracleTest, SilenceBetweenFramesKeepsTheDecoderInStep) {
     ASSERT_EQ(decoded.channels[0].size(), frames.size() * samples) << name;
     // The overlap of the last frame sounds into the first silent one; then nothing.
     for (size_t i = 22 * samples; i < 29 * samples; ++i) ASSERT_EQ(decoded.channels[0][i], 0.0f);
+  }
+}
+
+TEST(SilenceOracleTest, OpusSilenceIsDigitalSilenceBehindEveryMode) {
+  for (const char* name : {kOpus, kOpusMono}) {
+    SCOPED_TRACE(name);
+    const Framed framed = Frame(ReadSample(name));
+    const std::vector<AudioFrame> before(framed.frames.begin(), framed.frames.begin() + 6);
+    std::vector<AudioFrame> frames = before;
+    for (int i = 0; i < 10; ++i) frames.push_back(MakeSilence(framed.formats[0]));
+    frames.insert(frames.end(), before.begin(), before.end());
+    const Decoded decoded = DecodeWithLibav(framed.formats[0], frames);
+    ASSERT_EQ(decoded.sample_rate, 48000);
+    ASSERT_EQ(decoded.channels.size(), 2u) << "as announced";
+    const size_t sound = 6 * framed.frames[0].samples;
+    ASSERT_EQ(decoded.channels[0].size(), 2 * sound + 10 * 960);
+    for (const std::vector<float>& channel : decoded.channels) {
+      // The overlap, and FFmpeg's own delay of the resampled modes, sound into the first one.
+      for (size_t i = sound + 2 * 960; i < sound + 9 * 960; ++i) ASSERT_NEAR(channel[i], 0, 1e-4);
+    }
   }
 }
 

@@ -24,6 +24,7 @@ constexpr std::array kMagics = std::to_array<Magic>({
      "\x7f"
      "FLAC"sv,
      "Ogg FLAC"},
+    {28, "Speex   "sv, "Ogg Speex"},
     {0, "OggS"sv, "Ogg", Container::kOgg},
     {0, "fLaC"sv, "FLAC"},
     {0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11"sv, "ASF (Windows Media)"},

@@ -20,6 +20,8 @@ inline constexpr const char* kMp3Mono = "mpeg2_layer3_22050_mono.mp3";  // 25 fr
 inline constexpr const char* kMp2 = "layer2_48000_stereo.mp2";          // 13 frames of 576 bytes
 inline constexpr const char* kAac = "aac_44100_stereo.aac";             // 45 frames
 inline constexpr const char* kAacMono = "aac_24000_mono.aac";           // 13 frames
+inline constexpr const char* kOpus = "opus_stereo.opus";  // 26 packets of 20 ms, with a title
+inline constexpr const char* kOpusMono = "opus_mono_60ms.opus";  // 11 packets, SILK and hybrid
 
 inline std::vector<uint8_t> ReadSample(const std::string& name) {
   std::ifstream in(std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + name,
