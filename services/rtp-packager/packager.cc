@@ -146,17 +146,19 @@ Packager::SessionRecord& Packager::Open(const SessionRequest& request, const Clo
   std::erase_if(closing_, [&](const std::unique_ptr<Session>& session) {
     return session->channel() == request.channel;
   });
-  std::optional<SequenceNumber> first_sequence;
-  if (request.ssrc != 0) first_sequence = SequenceNumber(request.sequence);
+  const bool goes_on = request.ssrc != 0;
   SessionRecord& record = sessions_[request.channel];
   record.number = request.number;
-  record.session =
-      std::make_unique<Session>(options_, SessionConfig{.channel = request.channel,
-                                                        .ssrc = ChooseSsrc(request.ssrc),
-                                                        .first_sequence = first_sequence,
-                                                        .cname = environment_.cname,
-                                                        .seed = random_(),
-                                                        .applied = now.mono});
+  record.session = std::make_unique<Session>(
+      options_,
+      SessionConfig{.channel = request.channel,
+                    .ssrc = ChooseSsrc(request.ssrc),
+                    .first_sequence =
+                        goes_on ? std::optional(SequenceNumber(request.sequence)) : std::nullopt,
+                    .sent_before = goes_on ? request.sent_before : std::nullopt,
+                    .cname = environment_.cname,
+                    .seed = random_(),
+                    .applied = now.mono});
   StreamRecord& stream = FindOrOpenStream(request);
   record.stream = &stream;
   stream.sessions.push_back(&record);
@@ -415,6 +417,7 @@ std::optional<SessionStatus> Packager::Status(const Channel& channel) const {
                        .texts = stream.texts(),
                        .ssrc = static_cast<uint32_t>(session.ssrc()),
                        .sequence = session.sequence().value(),
+                       .last_sent = session.last_sent(),
                        .links = record.links,
                        .transmit = session.transmits(),
                        .source_url = stream.source_url(),

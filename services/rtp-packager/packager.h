@@ -44,6 +44,8 @@ struct SessionRequest {
   uint32_t ssrc = 0;
   // With ssrc: the first sequence number.
   uint16_t sequence = 0;
+  // With ssrc: what its timestamps go on from.
+  std::optional<SentTimestamp> sent_before;
   std::optional<RtpFormat> format;
 };
 
@@ -59,6 +61,7 @@ struct SessionStatus {
   uint32_t ssrc = 0;
   // Of the next RTP packet.
   uint16_t sequence = 0;
+  std::optional<SentTimestamp> last_sent;
   std::vector<std::string> links;
   bool transmit = false;
   std::string source_url;

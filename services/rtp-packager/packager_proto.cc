@@ -101,6 +101,10 @@ absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& p
   request.silence_limit = FromProto(spec.silence_limit());
   request.ssrc = spec.ssrc();
   request.sequence = static_cast<uint16_t>(spec.sequence());
+  if (spec.has_timestamp_sent()) {
+    request.sent_before = {RtpTimestamp(spec.timestamp()),
+                           headwater::FromProto(spec.timestamp_sent())};
+  }
   if (spec.has_format()) request.format = FormatFromProto(spec.format());
   return request;
 }
@@ -120,6 +124,10 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   if (status.texts.began) *info.mutable_began() = headwater::ToProto(*status.texts.began);
   proto.set_ssrc(status.ssrc);
   proto.set_sequence(status.sequence);
+  if (status.last_sent) {
+    proto.set_timestamp(status.last_sent->timestamp.value());
+    *proto.mutable_timestamp_sent() = headwater::ToProto(status.last_sent->sent);
+  }
   for (const std::string& link : status.links) proto.add_links(link);
   proto.set_transmit(status.transmit);
   proto.set_source_url(status.source_url);

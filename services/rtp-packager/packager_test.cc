@@ -292,6 +292,40 @@ TEST_F(PackagerTest, CollisionChangesTheSsrcWithoutBye) {
   EXPECT_EQ(Byes(V6()), 0u);
 }
 
+TEST_F(PackagerTest, ASessionThatGoesOnIsAheadByTheTimeThatHasPassed) {
+  SessionRequest request = Request(V6(), true);
+  request.ssrc = 0x1234;
+  request.sequence = 65535;
+  request.sent_before = {RtpTimestamp(0xffffff00), clocks_.wall - absl::Seconds(3)};
+  Apply(request);
+  Answer(4s);
+  const MonoTime answered = now();
+  Play(1s);
+  const auto packets = RtpOf(V6());
+  ASSERT_FALSE(packets.empty());
+  EXPECT_EQ(packets[0].header.sequence.value(), 65535);
+  // It was away for 3 s, and then opened its source; 90 kHz.
+  const double away = 3 + std::chrono::duration<double>(packets[0].time - answered).count();
+  EXPECT_NEAR(
+      static_cast<double>(packets[0].header.timestamp.DistanceFrom(RtpTimestamp(0xffffff00))),
+      away * 90000, 2);
+  ExpectContinuous(packets, 100ms);
+  const auto told = StatusOf(V6()).last_sent;
+  ASSERT_TRUE(told);
+  EXPECT_EQ(told->timestamp, packets.back().header.timestamp);
+  EXPECT_EQ(told->sent, clocks_.ToWall(packets.back().time));
+}
+
+TEST_F(PackagerTest, ATimestampFromTheFutureDoesNotTakeTheSessionBack) {
+  SessionRequest request = Request(V6(), true);
+  request.ssrc = 0x1234;
+  request.sent_before = {RtpTimestamp(1000), clocks_.wall + absl::Hours(1)};
+  Apply(request);
+  Answer(4s);
+  Play(1s);
+  EXPECT_EQ(RtpOf(V6())[0].header.timestamp, RtpTimestamp(1000)) << "the clock was set back";
+}
+
 TEST_F(PackagerTest, RtpOfAnotherSenderWithOurSsrcIsACollisionAndOurOwnIsALoop) {
   Apply(Request(V6(), true));
   Answer(4s);

@@ -1,5 +1,6 @@
 #include "services/rtp-packager/session.h"
 
+#include <algorithm>
 #include <random>
 #include <utility>
 #include <variant>
@@ -19,6 +20,9 @@ constexpr uint32_t kHeaderBitsPerSecond = 12 * (12 + 8 + 40) * 8;
 
 constexpr uint8_t kMpaPayloadType = 14;
 
+// What was sent longer ago is out of every listener's mind.
+constexpr absl::Duration kPauseMax = absl::Hours(1);
+
 }  // namespace
 
 Session::Session(const Options& options, const SessionConfig& config)
@@ -34,6 +38,7 @@ Session::Session(const Options& options, const SessionConfig& config)
 void Session::SetFormat(const RtpFormat& format) {
   if (rtcp_) return;
   payload_type_ = format.payload_type;
+  clock_rate_ = format.clock_rate;
   const uint32_t bits = format.bits_per_second > 0 ? format.bits_per_second : kBitsPerSecondUnknown;
   rtcp_.emplace(RtcpSessionOptions{.ssrc = config_.ssrc,
                                    .cname = config_.cname,
@@ -49,9 +54,18 @@ void Session::Transmit(MonoTime now, Duration delay) {
   send_from_ = now + delay;
 }
 
+// As if the sender before had gone on without a word: listeners keep the time of what they play.
+void Session::GoOn(RtpTimestamp first, absl::Time now) {
+  const absl::Duration pause =
+      std::clamp(now - config_.sent_before->sent, absl::ZeroDuration(), kPauseMax);
+  const int64_t ticks = absl::ToInt64Microseconds(pause) * clock_rate_ / 1'000'000;
+  timestamp_start_ = (config_.sent_before->timestamp + ticks).value() - first.value();
+}
+
 void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair& now,
                         uint32_t payload_offset, Outbox& out) {
   HW_CHECK(rtcp_);
+  if (packets_ == 0 && config_.sent_before) GoOn(payload.time.timestamp, now.wall);
   // A session that joins a running stream begins with a discontinuity of its own; only MPA marks
   // one (RFC 2250 section 3.3).
   const bool begins = packets_ == 0 && payload_type_ == kMpaPayloadType;
@@ -71,6 +85,7 @@ void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair
   ++packets_;
   octets_ += payload.bytes.size();
   if (!first_rtp_) first_rtp_ = now.mono;
+  last_sent_ = {header.timestamp, now.wall};
   actions_.clear();
   rtcp_->OnRtpSent(header.timestamp, payload.bytes.size(), due, now, actions_);
   Perform(actions_, out);

@@ -16,11 +16,19 @@
 
 namespace headwater::packager {
 
+// A timestamp that has been sent, and when.
+struct SentTimestamp {
+  RtpTimestamp timestamp;
+  absl::Time sent;
+};
+
 struct SessionConfig {
   Channel channel;
   Ssrc ssrc{};
   // Nothing: at random.
   std::optional<SequenceNumber> first_sequence;
+  // By whoever sent this session before; nothing: timestamps start at random.
+  std::optional<SentTimestamp> sent_before;
   std::string cname;
   // For the session's own random start of sequence and timestamp (RFC 3550 section 5.1) and its
   // RTCP.
@@ -64,6 +72,8 @@ class Session {
   const Channel& channel() const { return config_.channel; }
   // Of the next packet.
   SequenceNumber sequence() const { return sequence_; }
+  // Of the newest packet.
+  const std::optional<SentTimestamp>& last_sent() const { return last_sent_; }
   Ssrc ssrc() const { return rtcp_ ? rtcp_->ssrc() : config_.ssrc; }
   bool transmits() const { return transmit_; }
   // Whether a payload of now would be sent.
@@ -79,6 +89,7 @@ class Session {
   RtcpSessionStats rtcp_stats() const { return rtcp_ ? rtcp_->stats() : RtcpSessionStats{}; }
 
  private:
+  void GoOn(RtpTimestamp first, absl::Time now);
   void Perform(const RtcpActions& actions, Outbox& out);
   void AddDatagrams(OutDatagram datagram, Outbox& out) const;
 
@@ -91,6 +102,8 @@ class Session {
   uint8_t payload_type_ = 0;
   SequenceNumber sequence_;
   uint32_t timestamp_start_ = 0;
+  uint32_t clock_rate_ = 0;
+  std::optional<SentTimestamp> last_sent_;
   bool transmit_ = false;
   bool closing_ = false;
   bool closed_ = false;

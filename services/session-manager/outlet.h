@@ -14,6 +14,13 @@
 
 namespace headwater::session_manager {
 
+// An RTP timestamp, and when it was sent; the infinite past means never.
+struct SentTimestamp {
+  uint32_t timestamp = 0;
+  absl::Time sent = absl::InfinitePast();
+  bool operator==(const SentTimestamp&) const = default;
+};
+
 // What a packager is told a session is to be.
 struct SessionSpec {
   Channel channel;
@@ -30,6 +37,8 @@ struct SessionSpec {
   uint32_t ssrc = 0;
   // With ssrc: where its sequence goes on.
   uint16_t sequence = 0;
+  // With ssrc: what its timestamps go on from; not known when it was never sent.
+  SentTimestamp sent_before;
   std::optional<MediaFormat> format;
 
   bool operator==(const SessionSpec& other) const;
@@ -58,6 +67,7 @@ struct PackagerStatus {
   StreamInfo info;
   uint32_t ssrc = 0;
   uint16_t sequence = 0;
+  SentTimestamp last_sent;
   std::vector<std::string> links;
   bool transmit = false;
   std::string source_url;

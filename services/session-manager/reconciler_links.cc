@@ -142,9 +142,11 @@ void Reconciler::ReadStatus(Session& session) {
   session.listed = true;
   // The announced format never changes (DESIGN 2.7), nor does the SSRC that is kept with it.
   if (!session.format && status->format) session.format = status->format;
-  if (!session.pinned || session.ssrc == 0) session.ssrc = status->ssrc;
+  // Where it does change, by a collision, the packager knows best.
+  if (!session.pinned || session.ssrc == 0 || status->transmit) session.ssrc = status->ssrc;
   // A packager that has just begun anew goes on from what the one before has sent.
   if (status->transmit) session.sequence = status->sequence;
+  if (status->last_sent.sent != absl::InfinitePast()) session.last_sent = status->last_sent;
   session.source_url = status->source_url;
   session.receivers = status->receivers;
   session.fraction_lost_max = status->fraction_lost_max;

@@ -51,6 +51,7 @@ void Reconciler::DrivePackager(size_t index, const Channel& channel, Session* se
     case OutletStep::kApply:
       if (session->pinned) {
         wanted->ssrc = session->ssrc;
+        wanted->sent_before = session->last_sent;
         wanted->sequence = static_cast<uint16_t>(session->sequence + kSequenceMargin);
       }
       if (session->has_fixed_format()) wanted->format = session->format;

@@ -166,6 +166,7 @@ TEST_F(RestartTest, AKilledPackagerSendsAgainWithTheSameFormatAndSsrc) {
   EXPECT_EQ(world().StateOf(group_), State::kLive);
   EXPECT_EQ(world().Sent(group_), "lan");
   EXPECT_EQ(world().PackagerHas(0, group_)->ssrc, ssrc_);
+  EXPECT_EQ(world().PackagerHas(0, group_)->last_sent.timestamp, 2u) << "goes on from the first";
   EXPECT_EQ(world().Count("delete") + world().Count("stop"), 0u);
   // One call is enough: the announcement is out already.
   EXPECT_EQ(world().Count("apply"), 1u);

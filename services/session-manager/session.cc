@@ -29,6 +29,7 @@ void Session::ClearRun() {
   info = StreamInfo{};
   ssrc = 0;
   sequence = 0;
+  last_sent = SentTimestamp{};
   origin = Origin{};
   source_url.clear();
   receivers = 0;

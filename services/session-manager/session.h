@@ -77,6 +77,7 @@ struct Session {
   uint32_t ssrc = 0;
   // Of the next packet, as of the packager's last word.
   uint16_t sequence = 0;
+  SentTimestamp last_sent;
   Origin origin;
   std::string source_url;
   std::string error;

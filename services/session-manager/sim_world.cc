@@ -255,6 +255,9 @@ void SimWorld::StartSending(size_t sender, const Channel& channel) {
   if (sending) return;
   session.status.state = PackagerState::kSending;
   session.status.times.first_rtp = Clocks().wall;
+  // Each packager sends one packet, and goes on from the one before.
+  session.status.last_sent = {.timestamp = session.spec.sent_before.timestamp + 1,
+                              .sent = Clocks().wall};
 }
 
 void SimWorld::Publish(size_t sender, const Channel& channel) {

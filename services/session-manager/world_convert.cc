@@ -158,19 +158,22 @@ Station FromProto(const types::v1::Station& proto) {
 }
 
 absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& proto) {
-  PackagerStatus status{.number = proto.number(),
-                        .state = FromProto(proto.state()),
-                        .error = proto.error(),
-                        .error_reason = FailureReason(proto.error_reason()),
-                        .format = std::nullopt,
-                        .info = FromProto(proto.info()),
-                        .ssrc = proto.ssrc(),
-                        .sequence = static_cast<uint16_t>(proto.sequence()),
-                        .links = {proto.links().begin(), proto.links().end()},
-                        .transmit = proto.transmit(),
-                        .source_url = proto.source_url(),
-                        .receivers = proto.receivers().receivers(),
-                        .fraction_lost_max = proto.receivers().fraction_lost_max()};
+  PackagerStatus status{
+      .number = proto.number(),
+      .state = FromProto(proto.state()),
+      .error = proto.error(),
+      .error_reason = FailureReason(proto.error_reason()),
+      .format = std::nullopt,
+      .info = FromProto(proto.info()),
+      .ssrc = proto.ssrc(),
+      .sequence = static_cast<uint16_t>(proto.sequence()),
+      .last_sent = {.timestamp = proto.timestamp(),
+                    .sent = TimeOrPast(proto.has_timestamp_sent(), proto.timestamp_sent())},
+      .links = {proto.links().begin(), proto.links().end()},
+      .transmit = proto.transmit(),
+      .source_url = proto.source_url(),
+      .receivers = proto.receivers().receivers(),
+      .fraction_lost_max = proto.receivers().fraction_lost_max()};
   ASSIGN_OR_RETURN(status.channel, ChannelFromProto(proto.channel()));
   if (proto.has_format()) status.format = FromProto(proto.format());
   const packager::v1::StartTimes& times = proto.times();
@@ -267,6 +270,10 @@ packager::v1::SessionSpec ToProto(const SessionSpec& spec) {
   *proto.mutable_silence_limit() = headwater::ToProto(Duration(spec.silence_limit));
   proto.set_ssrc(spec.ssrc);
   proto.set_sequence(spec.sequence);
+  if (spec.sent_before.sent != absl::InfinitePast()) {
+    proto.set_timestamp(spec.sent_before.timestamp);
+    *proto.mutable_timestamp_sent() = headwater::ToProto(spec.sent_before.sent);
+  }
   if (spec.format) *proto.mutable_format() = ToProto(*spec.format);
   return proto;
 }
