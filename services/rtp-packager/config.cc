@@ -1,5 +1,9 @@
 #include "services/rtp-packager/config.h"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 namespace headwater::packager {
 namespace {
 
@@ -37,6 +41,19 @@ void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
   table.Read("user_agent", options.user_agent);
   table.Read("name_servers", options.name_servers);
   table.Read("ca_file", options.ca_file);
+  std::string proxy;
+  std::vector<std::string> no_proxy;
+  table.Read("http_proxy", proxy);
+  table.Read("no_proxy", no_proxy);
+  std::string fault;
+  if (const auto rules = ProxyRules::Parse(proxy, no_proxy, fault)) {
+    options.proxy = *rules;
+  } else {
+    const bool listed = std::find(no_proxy.begin(), no_proxy.end(), fault) != no_proxy.end();
+    table.Fault(listed ? "no_proxy" : "http_proxy",
+                listed ? fault + " is no name, address or prefix"
+                       : fault + " is not http://[user:password@]host:port");
+  }
   table.Read("lookup_timeout", options.lookup_timeout, {100ms, 1min});
   table.Read("lookup_cache", options.lookup_cache, {0s, 24h});
   table.Read("connect_timeout", options.connect_timeout, {100ms, 1min});

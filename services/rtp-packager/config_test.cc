@@ -44,6 +44,10 @@ TEST(PackagerConfigTest, NamesWhatIsWrong) {
   EXPECT_THAT(FaultsOf("[rtp-packager]\nreopen_min = \"5s\"\nreopen_max = \"1s\"\n"),
               HasSubstr("not be longer than reopen_max"));
   EXPECT_THAT(FaultsOf("[rtp-packager]\nrtcp_port = 5004\n"), HasSubstr("differ from rtp_port"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nhttp_proxy = \"proxy:3128\"\n"),
+              HasSubstr("proxy:3128 is not http://"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nno_proxy = [\"10.0.0.0/40\"]\n"),
+              HasSubstr("10.0.0.0/40 is no name"));
 }
 
 // Each key of README's table is a key, and each key is in README.

@@ -40,16 +40,6 @@ bool IsMpegSync(Bytes bytes) {
   return bytes[2] >> 4 != 0xf && (bytes[2] >> 2 & 3) != 3;
 }
 
-bool IsMedia(Bytes bytes) {
-  const std::string_view text = AsText(bytes);
-  for (const std::string_view magic : {"ID3", "OggS", "fLaC", "RIFF", "\x1a\x45\xdf\xa3", "FORM"}) {
-    if (text.starts_with(magic)) return true;
-  }
-  if (text.size() >= 8 && text.substr(4, 4) == "ftyp") return true;
-  if (text.size() > 188 && bytes[0] == 0x47 && bytes[188] == 0x47) return true;
-  return IsMpegSync(bytes);
-}
-
 // Control characters that no text has; bytes above 0x7f may be any charset's letters.
 bool LooksLikeText(Bytes bytes) {
   return std::none_of(bytes.begin(), bytes.end(), [](uint8_t byte) {
@@ -104,12 +94,22 @@ ContentKind KindOfPlainText(std::string_view type, std::string_view path, std::s
 
 }  // namespace
 
+bool BeginsAsMedia(Bytes bytes) {
+  const std::string_view text = AsText(bytes);
+  for (const std::string_view magic : {"ID3", "OggS", "fLaC", "RIFF", "\x1a\x45\xdf\xa3", "FORM"}) {
+    if (text.starts_with(magic)) return true;
+  }
+  if (text.size() >= 8 && text.substr(4, 4) == "ftyp") return true;
+  if (text.size() > 188 && bytes[0] == 0x47 && bytes[188] == 0x47) return true;
+  return IsMpegSync(bytes);
+}
+
 ContentKind SniffContent(std::string_view content_type, std::string_view path, Bytes first,
                          bool complete) {
   first = first.first(std::min(first.size(), kSniffBytesMax));
   complete = complete || first.size() == kSniffBytesMax;
   if (first.size() < 4 && !complete) return ContentKind::kNeedMore;
-  if (IsMedia(first)) return ContentKind::kMedia;
+  if (BeginsAsMedia(first)) return ContentKind::kMedia;
   if (!LooksLikeText(first)) {
     const bool said_otherwise = content_type.starts_with("image/") ||
                                 content_type.ends_with("/zip") || content_type.ends_with("/pdf") ||

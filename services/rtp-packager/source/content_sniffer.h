@@ -25,6 +25,9 @@ inline constexpr size_t kSniffBytesMax = 1024;
 ContentKind SniffContent(std::string_view content_type, std::string_view path, Bytes first,
                          bool complete);
 
+// Whether the first bytes are media by themselves, where nothing else speaks for them.
+bool BeginsAsMedia(Bytes first);
+
 // Of a playlist: a content type in lower case without parameters; a path or URL by its suffix.
 bool IsListType(std::string_view content_type);
 bool IsListPath(std::string_view path);

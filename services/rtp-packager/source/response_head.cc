@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
-#include "services/common/text/clean_text.h"
 #include "services/common/net/source_url.h"
+#include "services/common/text/clean_text.h"
 
 namespace headwater {
 namespace {
@@ -85,6 +85,8 @@ bool ResponseHead::AddLine(std::string_view line) {
 void ResponseHead::StartStatus(std::string_view line) {
   complete_ = false;
   location_.reset();
+  content_encoding_.clear();
+  bare_ = line.starts_with("HTTP/0.9 ");
   metaint_ = 0;
   head_ = {};
   const size_t space = line.find(' ');
@@ -99,6 +101,8 @@ void ResponseHead::AddField(std::string_view name, std::string_view value) {
   } else if (name == "location") {
     // Too long to be a URL of ours: kept as one that will not parse.
     location_ = value.substr(0, SourceUrl::kBytesMax + 1);
+  } else if (name == "content-encoding") {
+    content_encoding_ = CleanText(Lower(value), 100);
   } else if (name == "icy-metaint") {
     metaint_ = ReadNumber(value, kMetaintMax);
   } else if (name == "icy-name") {

@@ -28,6 +28,10 @@ class ResponseHead {
   std::string StatusText() const;
   // As the server sent it; unchecked, at most SourceUrl::kBytesMax bytes.
   const std::optional<std::string>& location() const { return location_; }
+  // Lower case, as the server sent it, at most 100 bytes; empty for none.
+  const std::string& content_encoding() const { return content_encoding_; }
+  // There was no header at all: the body begins at once (HTTP/0.9).
+  bool bare() const { return bare_; }
   // 0: no ICY metadata in the body.
   size_t metaint() const { return metaint_; }
   // content_type and icy_*; the rest is for others to fill.
@@ -43,6 +47,8 @@ class ResponseHead {
   int status_ = 0;
   std::string phrase_;
   std::optional<std::string> location_;
+  std::string content_encoding_;
+  bool bare_ = false;
   size_t metaint_ = 0;
   SourceHead head_;
 };

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "services/rtp-packager/source/source.h"
 #include "services/common/net/source_url.h"
+#include "services/rtp-packager/source/source.h"
 
 namespace headwater {
 

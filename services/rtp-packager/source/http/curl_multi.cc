@@ -16,19 +16,22 @@ namespace headwater {
 class CurlMulti::Transfer {
  public:
   Transfer(const CurlRequest& request, CurlObserver& hears)
-      : observer(&hears), easy(curl_easy_init()), share(curl_share_init()) {
-    HW_CHECK(easy != nullptr && share != nullptr);
+      : observer(&hears), session(request.session), easy(curl_easy_init()) {
+    HW_CHECK(easy != nullptr && session != nullptr);
     if (!request.pin.empty()) pin = curl_slist_append(nullptr, request.pin.c_str());
+    if (!request.connect_to.empty()) {
+      connect_to = curl_slist_append(nullptr, request.connect_to.c_str());
+    }
     headers = curl_slist_append(nullptr, "Icy-MetaData: 1");
-    aliases = curl_slist_append(nullptr, "ICY 200 OK");
+    aliases = curl_slist_append(nullptr, "ICY ");
     SetRequest(request);
     SetLimits(request);
+    SetProxy(request);
     SetCallbacks();
   }
   ~Transfer() {
     curl_easy_cleanup(easy);
-    curl_share_cleanup(share);
-    for (curl_slist* list : {pin, headers, aliases}) curl_slist_free_all(list);
+    for (curl_slist* list : {pin, connect_to, headers, aliases}) curl_slist_free_all(list);
   }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -38,19 +41,24 @@ class CurlMulti::Transfer {
     long os_errno = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
     end.os_errno = static_cast<int>(os_errno);
+    long proxy_status = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+    end.proxy_status = static_cast<int>(proxy_status);
     end.text = error[0] != '\0' ? error.data() : curl_easy_strerror(code);
     return end;
   }
 
-  CurlObserver* observer;  // nullptr once cancelled
+  CurlObserver* observer;                // nullptr once cancelled
+  std::shared_ptr<CurlSession> session;  // must outlive the handle
   CURL* easy;
-  CURLSH* share;
   curl_slist* pin = nullptr;
+  curl_slist* connect_to = nullptr;
   curl_slist* headers = nullptr;
   curl_slist* aliases = nullptr;
   std::array<char, CURL_ERROR_SIZE> error = {};
   bool added = false;
   bool connected = false;  // TCP
+  bool has_header = false;
   bool pause_wanted = false;
   bool paused = false;
   bool deferred = false;
@@ -67,7 +75,9 @@ class CurlMulti::Transfer {
     Set(CURLOPT_PROTOCOLS_STR, "http,https");
     Set(CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
     Set(CURLOPT_HTTPHEADER, headers);
+    // Shoutcast, whose status is ours to read. Some servers have no header at all.
     Set(CURLOPT_HTTP200ALIASES, aliases);
+    Set(CURLOPT_HTTP09_ALLOWED, 1L);
     Set(CURLOPT_USERAGENT, request.user_agent.c_str());
     if (!request.user.empty() || !request.password.empty()) {
       Set(CURLOPT_HTTPAUTH, long{CURLAUTH_BASIC});
@@ -83,14 +93,27 @@ class CurlMulti::Transfer {
     const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(request.connect_timeout);
     Set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(timeout.count()));
     Set(CURLOPT_FOLLOWLOCATION, 0L);
-    Set(CURLOPT_PROXY, "");
     Set(CURLOPT_NETRC, long{CURL_NETRC_IGNORED});
     Set(CURLOPT_NOSIGNAL, 1L);
     Set(CURLOPT_TCP_NODELAY, 1L);
     Set(CURLOPT_FRESH_CONNECT, 1L);
     Set(CURLOPT_FORBID_REUSE, 1L);
-    HW_CHECK(curl_share_setopt(share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK);
-    Set(CURLOPT_SHARE, share);
+    Set(CURLOPT_SHARE, session->share());
+    // Cookies are kept, and read from nowhere.
+    Set(CURLOPT_COOKIEFILE, "");
+  }
+
+  void SetProxy(const CurlRequest& request) {
+    // Empty: none, whatever the environment says.
+    Set(CURLOPT_PROXY, request.proxy.c_str());
+    if (request.proxy.empty()) return;
+    Set(CURLOPT_HTTPPROXYTUNNEL, 1L);
+    Set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    Set(CURLOPT_CONNECT_TO, connect_to);
+    if (request.proxy_user.empty() && request.proxy_password.empty()) return;
+    Set(CURLOPT_PROXYAUTH, long{CURLAUTH_BASIC});
+    Set(CURLOPT_PROXYUSERNAME, request.proxy_user.c_str());
+    Set(CURLOPT_PROXYPASSWORD, request.proxy_password.c_str());
   }
 
   void SetCallbacks() {
@@ -122,6 +145,7 @@ class CurlMulti::Transfer {
   static size_t Header(char* data, size_t, size_t size, void* self) {
     auto* transfer = static_cast<Transfer*>(self);
     if (transfer->observer == nullptr) return 0;
+    transfer->has_header = true;
     const bool go_on = transfer->observer->OnHeaderLine({data, size});
     return go_on && transfer->observer != nullptr ? size : 0;
   }
@@ -134,10 +158,24 @@ class CurlMulti::Transfer {
       transfer->paused = true;
       return CURL_WRITEFUNC_PAUSE;
     }
+    for (const std::string_view line : {"HTTP/0.9 200 OK\r\n", "\r\n"}) {
+      if (transfer->has_header) break;
+      if (!transfer->observer->OnHeaderLine(line) || transfer->observer == nullptr) return 0;
+    }
+    transfer->has_header = true;
     transfer->observer->OnBody(AsBytes({data, size}));
     return transfer->observer != nullptr ? size : 0;
   }
 };
+
+CurlSession::CurlSession() : share_(curl_share_init()) {
+  HW_CHECK(share_ != nullptr);
+  for (const curl_lock_data data : {CURL_LOCK_DATA_DNS, CURL_LOCK_DATA_COOKIE}) {
+    HW_CHECK(curl_share_setopt(share_, CURLSHOPT_SHARE, data) == CURLSHE_OK);
+  }
+}
+
+CurlSession::~CurlSession() { HW_CHECK(curl_share_cleanup(share_) == CURLSHE_OK); }
 
 CurlMulti::CurlMulti(EventLoop& loop) : loop_(loop) {
   // libcurl only does this itself without CURLOPT_NOSIGNAL; OpenSSL writes with write(2).

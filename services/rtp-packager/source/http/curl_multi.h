@@ -15,17 +15,40 @@
 
 namespace headwater {
 
+// What the requests of one opening have in common and no other sees: cookies, which some stations
+// set with a redirect and ask for behind it, and libcurl's names, which say only what those
+// requests may reach.
+class CurlSession {
+ public:
+  CurlSession();
+  ~CurlSession();
+  CurlSession(const CurlSession&) = delete;
+  CurlSession& operator=(const CurlSession&) = delete;
+
+  CURLSH* share() const { return share_; }
+
+ private:
+  CURLSH* share_;
+};
+
 // One GET as libcurl is to make it.
 struct CurlRequest {
   std::string url;  // http or https, without user name and password
   std::string user;
   std::string password;
-  // "name:port:address,[address]", so that libcurl resolves nothing; empty where the host is an
-  // address.
+  // "name:port:address,[address]", so that libcurl resolves nothing: of the host or, where there is
+  // one, of the proxy; empty where that is an address.
   std::string pin;
+  // "http://host:port" to be asked for a tunnel; empty for none.
+  std::string proxy;
+  std::string proxy_user;
+  std::string proxy_password;
+  // "name:port:[address]:port": what the proxy is asked for instead of the name.
+  std::string connect_to;
   std::string user_agent;
   std::string ca_file;
   Duration connect_timeout = 5s;
+  std::shared_ptr<CurlSession> session;
 };
 
 // How a transfer ended.
@@ -34,6 +57,8 @@ struct CurlEnd {
   int os_errno = 0;
   // TCP stood when it ended.
   bool connected = false;
+  // The proxy's answer to the request for a tunnel; 0 for none.
+  int proxy_status = 0;
   // libcurl's own words; may quote the server.
   std::string text;
 };
@@ -48,7 +73,8 @@ class CurlObserver {
   virtual bool OnSocket(const sockaddr* address) = 0;
   // The connection stands, TLS included; the request goes out next.
   virtual void OnConnected() = 0;
-  // A line of the header with its CRLF; no aborts the transfer.
+  // A line of the header with its CRLF; no aborts the transfer. For a body without any header:
+  // "HTTP/0.9 200 OK" and the empty line.
   virtual bool OnHeaderLine(std::string_view line) = 0;
   virtual void OnBody(Bytes body) = 0;
   // The last call.
@@ -56,9 +82,8 @@ class CurlObserver {
 };
 
 // libcurl's multi interface on an EventLoop: no thread, no wait of its own. Each transfer has a
-// connection and a name cache of its own: what one source may reach says nothing about another's,
-// and a kept connection that the server has closed would mean a second request. Redirects are not
-// followed; proxies are not used.
+// connection of its own: a kept one that the server has closed would mean a second request.
+// Redirects are not followed; proxies are those of the request, never of the environment.
 class CurlMulti {
  public:
   class Transfer;

@@ -20,17 +20,23 @@ std::string Seconds(Duration duration) {
   return fmt::format("{:g} s", std::chrono::duration<double>(duration).count());
 }
 
+std::string Bracketed(const IpAddress& address) {
+  return address.is_v6() ? fmt::format("[{}]", address.ToString()) : address.ToString();
+}
+
+// Empty for an address, which needs none.
 std::string Pin(const SourceUrl& url, const NameResolver::Addresses& addresses) {
+  if (url.literal) return "";
   std::string pin = fmt::format("{}:{}:", url.host, url.port);
   for (size_t i = 0; i < std::min(addresses.size(), kPinnedMax); ++i) {
     if (i > 0) pin += ',';
-    pin += addresses[i].is_v6() ? fmt::format("[{}]", addresses[i].ToString())
-                                : addresses[i].ToString();
+    pin += Bracketed(addresses[i]);
   }
   return pin;
 }
 
-std::string Forbidden(const IpAddress& address) {
+std::string Forbidden(const IpAddress& address, bool local) {
+  if (local) return fmt::format("{} is no host's address", address.ToString());
   return fmt::format("{} is not a public address, and the directory is not marked local",
                      address.ToString());
 }
@@ -65,10 +71,12 @@ HttpFetch::HttpFetch(HttpClient client, const SourceUrl& url, bool local,
     Start(*cached);
     return;
   }
-  FailAfter(client_.options.lookup_timeout, SourceErrorReason::kDns,
-            fmt::format("no answer for the name {} within {}", url.host,
-                        Seconds(client_.options.lookup_timeout)));
-  lookup_ = client_.resolver.Resolve(url.host, [this](const auto& result) { OnResolved(result); });
+  Resolve(url.host, [this](const auto& result) {
+    lookup_ = 0;
+    ClearTimer();
+    if (!result.ok()) return FailLookup(url_.host, result.error());
+    Start(*result);
+  });
 }
 
 HttpFetch::~HttpFetch() {
@@ -82,14 +90,18 @@ void HttpFetch::SetPaused(bool paused) {
   if (transfer_ != nullptr) client_.multi.SetPaused(transfer_, paused);
 }
 
-void HttpFetch::OnResolved(const Result<NameResolver::Addresses, LookupError>& result) {
-  lookup_ = 0;
-  ClearTimer();
-  if (result.ok()) return Start(*result);
+void HttpFetch::Resolve(const std::string& host, NameResolver::Callback callback) {
+  FailAfter(client_.options.lookup_timeout, SourceErrorReason::kDns,
+            fmt::format("no answer for the name {} within {}", host,
+                        Seconds(client_.options.lookup_timeout)));
+  lookup_ = client_.resolver.Resolve(host, std::move(callback));
+}
+
+void HttpFetch::FailLookup(const std::string& host, LookupError error) {
   std::string_view why = "does not exist or has no address";
-  if (result.error() == LookupError::kUnanswered) why = "is answered by no name server";
-  if (result.error() == LookupError::kOverloaded) why = "waits behind too many others";
-  Fail({SourceErrorReason::kDns, fmt::format("the name {} {}", url_.host, why)});
+  if (error == LookupError::kUnanswered) why = "is answered by no name server";
+  if (error == LookupError::kOverloaded) why = "waits behind too many others";
+  Fail({SourceErrorReason::kDns, fmt::format("the name {} {}", host, why)});
 }
 
 void HttpFetch::Start(const NameResolver::Addresses& addresses) {
@@ -97,24 +109,73 @@ void HttpFetch::Start(const NameResolver::Addresses& addresses) {
   std::copy_if(addresses.begin(), addresses.end(), std::back_inserter(allowed),
                [this](const IpAddress& address) { return IsAddressAllowed(address, local_); });
   if (allowed.empty()) {
-    return FailAfter(Duration::zero(), SourceErrorReason::kPolicy, Forbidden(addresses.front()));
+    return FailAfter(Duration::zero(), SourceErrorReason::kPolicy,
+                     Forbidden(addresses.front(), local_));
   }
-  CurlRequest request = {.url = url_.ToString(),
-                         .user = url_.user,
-                         .password = url_.password,
-                         .pin = url_.literal ? "" : Pin(url_, allowed),
-                         .user_agent = client_.options.user_agent,
-                         .ca_file = client_.options.ca_file,
-                         .connect_timeout = client_.options.connect_timeout};
+  // Nobody knows what the proxy can reach; it is less likely to lack IPv4.
+  const auto v4 = std::find_if(allowed.begin(), allowed.end(),
+                               [](const IpAddress& address) { return address.is_v4(); });
+  const IpAddress& target = v4 == allowed.end() ? allowed.front() : *v4;
+  const SourceUrl* proxy = client_.options.proxy.For(url_.host, target);
+  if (proxy == nullptr) return StartDirect(allowed);
+  target_ = target;
+  ResolveProxy(*proxy);
+}
+
+void HttpFetch::StartDirect(const NameResolver::Addresses& allowed) {
+  CurlRequest request = MakeRequest();
+  request.pin = Pin(url_, allowed);
   transfer_ = client_.multi.Start(request, *this);
   if (paused_) client_.multi.SetPaused(transfer_, true);
+}
+
+void HttpFetch::ResolveProxy(const SourceUrl& proxy) {
+  if (proxy.literal) return StartByProxy(proxy, {*proxy.literal});
+  if (const auto* cached = client_.resolver.Cached(proxy.host)) {
+    return StartByProxy(proxy, NameResolver::Addresses(*cached));
+  }
+  Resolve(proxy.host, [this, &proxy](const auto& result) {
+    lookup_ = 0;
+    ClearTimer();
+    if (!result.ok()) return FailLookup(proxy.host, result.error());
+    StartByProxy(proxy, *result);
+  });
+}
+
+void HttpFetch::StartByProxy(const SourceUrl& proxy, const NameResolver::Addresses& addresses) {
+  proxy_addresses_ = addresses;
+  CurlRequest request = MakeRequest();
+  request.pin = Pin(proxy, addresses);
+  request.proxy = fmt::format("http://{}:{}",
+                              proxy.literal ? Bracketed(*proxy.literal) : proxy.host, proxy.port);
+  request.proxy_user = proxy.user;
+  request.proxy_password = proxy.password;
+  request.connect_to =
+      fmt::format("{}:{}:{}:{}", url_.literal ? Bracketed(*url_.literal) : url_.host, url_.port,
+                  Bracketed(*target_), url_.port);
+  transfer_ = client_.multi.Start(request, *this);
+  if (paused_) client_.multi.SetPaused(transfer_, true);
+}
+
+CurlRequest HttpFetch::MakeRequest() const {
+  return {.url = url_.ToString(),
+          .user = url_.user,
+          .password = url_.password,
+          .user_agent = client_.options.user_agent,
+          .ca_file = client_.options.ca_file,
+          .connect_timeout = client_.options.connect_timeout,
+          .session = client_.session};
 }
 
 bool HttpFetch::OnSocket(const sockaddr* address) {
   // The pin has seen to this; here it is seen to for good, whatever libcurl made of the pin.
   const auto checked = IpAddress::FromSockaddr(address);
-  if (!checked || !IsAddressAllowed(*checked, local_)) {
-    own_error_ = SourceError{SourceErrorReason::kPolicy, Forbidden(checked.value_or(IpAddress()))};
+  const bool is_proxy = checked && std::find(proxy_addresses_.begin(), proxy_addresses_.end(),
+                                             *checked) != proxy_addresses_.end();
+  const bool allowed = target_ ? is_proxy : checked && IsAddressAllowed(*checked, local_);
+  if (!allowed) {
+    own_error_ =
+        SourceError{SourceErrorReason::kPolicy, Forbidden(checked.value_or(IpAddress()), local_)};
     return false;
   }
   if (!std::exchange(requested_, true)) observer_.OnFetchRequested(MonoNow());
@@ -166,8 +227,13 @@ SourceError HttpFetch::ErrorOf(const CurlEnd& end) const {
   const std::string text = CleanText(end.text, kTextBytesMax);
   if (head_.complete())
     return {SourceErrorReason::kClosed, fmt::format("connection lost: {}", text)};
+  if (target_ && end.proxy_status != 0 && end.proxy_status / 100 != 2) {
+    return {SourceErrorReason::kConnect,
+            fmt::format("the proxy answers {} for {}", end.proxy_status, target_->ToString())};
+  }
   if (IsTlsError(end.code)) return {SourceErrorReason::kTls, fmt::format("TLS failed: {}", text)};
   switch (end.code) {
+    case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_OPERATION_TIMEDOUT:
       return ConnectErrorOf(end);
@@ -199,7 +265,8 @@ SourceError HttpFetch::ConnectErrorOf(const CurlEnd& end) const {
   }
   const std::string why = end.os_errno != 0 ? std::strerror(end.os_errno) : end.text;
   return {SourceErrorReason::kConnect,
-          fmt::format("cannot connect: {}", CleanText(why, kTextBytesMax))};
+          fmt::format("cannot connect{}: {}", target_ ? " to the proxy" : "",
+                      CleanText(why, kTextBytesMax))};
 }
 
 void HttpFetch::FailAfter(Duration delay, SourceErrorReason reason, std::string text) {

@@ -6,21 +6,22 @@
 #include <string_view>
 
 #include "services/common/loop/event_loop.h"
+#include "services/common/net/source_url.h"
 #include "services/rtp-packager/source/http/curl_multi.h"
 #include "services/rtp-packager/source/http/http_source_options.h"
 #include "services/rtp-packager/source/http/name_resolver.h"
 #include "services/rtp-packager/source/response_head.h"
 #include "services/rtp-packager/source/source.h"
-#include "services/common/net/source_url.h"
 
 namespace headwater {
 
-// What all fetches of an opener share.
+// What all fetches of an opener share, and the session of one opening.
 struct HttpClient {
   EventLoop& loop;
   const HttpSourceOptions& options;
   NameResolver& resolver;
   CurlMulti& multi;
+  std::shared_ptr<CurlSession> session;
 };
 
 // Hears of one fetch, on the loop's thread, never from inside its constructor; may destroy it in
@@ -40,9 +41,9 @@ class HttpFetchObserver {
 };
 
 // One GET of one URL: the name is resolved, each address is checked against the policy, and the
-// connection goes to one of those that passed and to no other. It ends within lookup, connect and
-// answer timeout unless the header comes; from there the time is the observer's to watch. A header
-// over its limits ends it.
+// connection goes to one of those that passed and to no other: by a proxy too, which is asked for
+// that address and not for the name. It ends within lookup, connect and answer timeout unless the
+// header comes; from there the time is the observer's to watch. A header over its limits ends it.
 class HttpFetch : private CurlObserver {
  public:
   HttpFetch(HttpClient client, const SourceUrl& url, bool local, HttpFetchObserver& observer);
@@ -59,8 +60,14 @@ class HttpFetch : private CurlObserver {
   void OnBody(Bytes body) override;
   void OnDone(const CurlEnd& end) override;
 
-  void OnResolved(const Result<NameResolver::Addresses, LookupError>& result);
   void Start(const NameResolver::Addresses& addresses);
+  void StartDirect(const NameResolver::Addresses& allowed);
+  void ResolveProxy(const SourceUrl& proxy);
+  void StartByProxy(const SourceUrl& proxy, const NameResolver::Addresses& addresses);
+  CurlRequest MakeRequest() const;
+  // One lookup, within its time.
+  void Resolve(const std::string& host, NameResolver::Callback callback);
+  void FailLookup(const std::string& host, LookupError error);
   SourceError ErrorOf(const CurlEnd& end) const;
   SourceError ConnectErrorOf(const CurlEnd& end) const;
   // Ends it after `delay`, unless the timer is set anew or cleared.
@@ -75,6 +82,9 @@ class HttpFetch : private CurlObserver {
   NameResolver::LookupId lookup_ = 0;
   CurlMulti::Transfer* transfer_ = nullptr;
   EventLoop::TimerId timer_ = 0;
+  // By a proxy: its addresses, which nobody but the configuration chose, and what it is asked for.
+  NameResolver::Addresses proxy_addresses_;
+  std::optional<IpAddress> target_;
   bool requested_ = false;
   bool paused_ = false;
   size_t lines_ = 0;

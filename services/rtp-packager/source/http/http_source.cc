@@ -10,6 +10,7 @@
 #include "services/common/base/check.h"
 #include "services/common/playlist/list.h"
 #include "services/common/time/clock.h"
+#include "services/rtp-packager/source/content_decoder.h"
 #include "services/rtp-packager/source/content_sniffer.h"
 #include "services/rtp-packager/source/html_page.h"
 #include "services/rtp-packager/source/icy_splitter.h"
@@ -33,6 +34,7 @@ class HttpSource : public Source, private HttpFetchObserver {
         local_(request.local),
         observer_(observer),
         walk_(opener.options_.walk, request),
+        session_(std::make_shared<CurlSession>()),
         life_(std::make_shared<char>()) {
     const bool refused = opener_.open_count_ >= opener_.options_.sources_max;
     ++opener_.open_count_;
@@ -73,7 +75,9 @@ class HttpSource : public Source, private HttpFetchObserver {
     if (walk_.current() == nullptr) return Close(walk_.error());
     state_ = State::kAsking;
     ++opener_.stats_.requests;
-    const HttpClient client = {opener_.loop_, opener_.options_, opener_.resolver_, opener_.multi_};
+    ++fetches_;
+    const HttpClient client = {opener_.loop_, opener_.options_, opener_.resolver_, opener_.multi_,
+                               session_};
     HttpFetchObserver& self = *this;
     fetch_ = std::make_unique<HttpFetch>(client, *walk_.current(), local_, self);
     if (paused_) fetch_->SetPaused(true);
@@ -90,17 +94,44 @@ class HttpSource : public Source, private HttpFetchObserver {
       return Fetch();
     }
     if (head.status() / 100 != 2) return Fail(SourceErrorReason::kHttpStatus, head.StatusText());
+    if (ContentDecoder::IsUnknown(head.content_encoding())) {
+      return Fail(SourceErrorReason::kCodec,
+                  fmt::format("an answer compressed by {}, which was not asked for",
+                              head.content_encoding()));
+    }
     head_ = head.head();
+    bare_ = head.bare();
     splitter_.emplace(head.metaint());
+    decoder_.emplace(head.content_encoding());
     state_ = State::kSniffing;
     LimitTime(opener_.options_.answer_timeout, SourceErrorReason::kSilence,
               "a header and then no media");
   }
 
   void OnFetchBody(Bytes body) override {
+    const std::weak_ptr<char> life = life_;
+    const uint64_t fetch = fetches_;
+    while (true) {
+      const auto piece = decoder_->Take(body);
+      if (!piece.ok()) return FailDecoding(piece.error());
+      if (piece->empty()) return;
+      Take(*piece);
+      if (life.expired() || fetches_ != fetch || state_ == State::kClosed) return;
+    }
+  }
+
+  void Take(Bytes body) {
     if (state_ == State::kPlaying) return Play(body);
     if (state_ == State::kSniffing) return Sniff(body, false);
     if (state_ == State::kReading) return Read(body);
+  }
+
+  void FailDecoding(ContentDecodeError error) {
+    const std::string_view what = error == ContentDecodeError::kBomb
+                                      ? "a compressed answer that unpacks without end"
+                                      : "a compressed answer that is broken";
+    if (state_ == State::kPlaying) return Close({SourceErrorReason::kClosed, walk_.Describe(what)});
+    Fail(SourceErrorReason::kCodec, std::string(what));
   }
 
   void OnFetchEnd(const std::optional<SourceError>& error) override {
@@ -118,6 +149,10 @@ class HttpSource : public Source, private HttpFetchObserver {
     if (!collected_.empty() || complete) {
       Collect(body);
       body = AsBytes(collected_);
+    }
+    // Without any header only the bytes can say that it is no other protocol.
+    if (bare_ && body.size() >= 4 && !BeginsAsMedia(body)) {
+      return Fail(SourceErrorReason::kHeader, "not an HTTP answer");
     }
     kind_ = SniffContent(head_.content_type, walk_.current()->target, body, complete);
     switch (kind_) {
@@ -272,6 +307,7 @@ class HttpSource : public Source, private HttpFetchObserver {
   bool local_;
   SourceObserver& observer_;
   SourceWalk walk_;
+  std::shared_ptr<CurlSession> session_;
   std::shared_ptr<char> life_;
   EventLoop::TimerId timer_ = 0;
   State state_ = State::kAsking;
@@ -282,6 +318,9 @@ class HttpSource : public Source, private HttpFetchObserver {
   ContentKind kind_ = ContentKind::kNeedMore;
   std::string collected_;  // at most document_bytes_max and one chunk
   std::optional<IcySplitter> splitter_;
+  std::optional<ContentDecoder> decoder_;
+  bool bare_ = false;
+  uint64_t fetches_ = 0;
   MonoTime last_media_;
   std::unique_ptr<HttpFetch> fetch_;
 };

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "services/common/time/mono_time.h"
+#include "services/rtp-packager/source/proxy_rules.h"
 #include "services/rtp-packager/source/source_walk.h"
 
 namespace headwater {
@@ -27,6 +28,7 @@ struct HttpSourceOptions {
   Duration stall_timeout = 2s;
   // PEM file of authorities to trust besides the system's; empty means only those.
   std::string ca_file;
+  ProxyRules proxy;
   // Sources open at a time; one more is closed at once (kInternal).
   size_t sources_max = 1000;
   SourceWalkOptions walk;

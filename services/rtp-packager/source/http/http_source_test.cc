@@ -205,7 +205,7 @@ TEST_F(HttpSourceTest, TellsOfANameThatNoServerAnswers) {
 }
 
 TEST_F(HttpSourceTest, TellsOfANameThatDoesNotExist) {
-  TestNameServer names("");
+  TestNameServer names({""});
   options_.name_servers = names.name();
   const SourceError error = Failure({"http://station.invalid/"});
   EXPECT_EQ(error.reason, SourceErrorReason::kDns);
@@ -213,7 +213,7 @@ TEST_F(HttpSourceTest, TellsOfANameThatDoesNotExist) {
 }
 
 TEST_F(HttpSourceTest, ResolvesOnceForSeveralStarts) {
-  TestNameServer names(std::string("\x7f\0\0\x01", 4));
+  TestNameServer names({std::string("\x7f\0\0\x01", 4)});
   TestServer server(ServeMedia);
   options_.name_servers = names.name();
   int starts = 1;
@@ -239,7 +239,7 @@ TEST_F(HttpSourceTest, RefusesPrivateAddressesUnlessLocal) {
 }
 
 TEST_F(HttpSourceTest, RefusesNamesOfPrivateAddresses) {
-  TestNameServer names(std::string("\x7f\0\0\x01", 4));
+  TestNameServer names({std::string("\x7f\0\0\x01", 4)});
   TestServer server(ServeMedia);
   options_.name_servers = names.name();
   const SourceError error = Failure({server.Url("/", "station.test")}, false);
@@ -284,6 +284,106 @@ TEST_F(HttpSourceTest, FollowsAPageThatNamesItsStream) {
   Play({server.Url("/")});
   EXPECT_EQ(head_->hops, (std::vector<std::string>{server.Url("/"), server.Url("/listen.asx"),
                                                    server.Url("/x/live")}));
+}
+
+TEST_F(HttpSourceTest, KeepsCookiesForItsOwnTimeOnly) {
+  TestServer server([](TestConnection& connection) {
+    if (connection.request().find("Cookie: pass=1\r\n") != std::string::npos) {
+      return ServeMedia(connection);
+    }
+    connection.Write("HTTP/1.1 302 Found\r\nSet-Cookie: pass=1; Path=/; HttpOnly\r\n");
+    connection.Write("Content-Length: 0\r\nLocation: /live\r\n\r\n");
+  });
+  bool again = false;
+  on_media_ = [&] {
+    if (std::exchange(again, true)) return;
+    source_ = opener_->Open({.urls = {server.Url("/")}, .first = 0, .local = true}, *this);
+  };
+  Play({server.Url("/")}, 2 * kMp3.size());
+  ASSERT_EQ(server.requests().size(), 4u);
+  EXPECT_THAT(server.requests()[2], testing::Not(HasSubstr("Cookie")));
+}
+
+TEST_F(HttpSourceTest, PlaysABodyWithoutAnyHeader) {
+  TestServer server([](TestConnection& connection) {
+    connection.Write(kMp3);
+    connection.Write(kMp3);
+    connection.WaitClosed();
+  });
+  Play({server.Url("/")}, 2 * kMp3.size());
+  EXPECT_EQ(media_, kMp3 + kMp3);
+}
+
+TEST_F(HttpSourceTest, ReadsShoutcastsRefusals) {
+  TestServer server([](TestConnection& connection) {
+    connection.Write("ICY 400 Server Full\nicy-name: x\n\n");
+    connection.WaitClosed();
+  });
+  const SourceError error = Failure({server.Url("/")});
+  EXPECT_EQ(error.reason, SourceErrorReason::kHttpStatus);
+  EXPECT_EQ(error.text, server.Url("/") + ": 400 Server Full");
+}
+
+// Names that lead to one place when they are checked and to another afterwards.
+TEST_F(HttpSourceTest, ChecksTheAddressOfEveryRequestAnew) {
+  TestNameServer names({std::string("\x7f\0\0\x01", 4), std::string("\0\0\0\0", 4)});
+  TestServer server([](TestConnection& connection) { Redirect(connection, "/live"); });
+  options_.name_servers = names.name();
+  const SourceError error = Failure({server.Url("/", "station.test")});
+  EXPECT_EQ(error.reason, SourceErrorReason::kPolicy);
+  EXPECT_THAT(error.text, HasSubstr("/live: 0.0.0.0 is no host's address"));
+  EXPECT_EQ(server.requests().size(), 1u);
+  EXPECT_EQ(names.queries(), 2 * 2);  // A and AAAA, once for each request
+}
+
+// A proxy that answers CONNECT and then is the server itself.
+class ProxySourceTest : public HttpSourceTest {
+ protected:
+  void UseProxy(const TestServer& proxy, std::vector<std::string> no_proxy = {}) {
+    std::string fault;
+    const std::string url = fmt::format("http://me:pw@localhost:{}", proxy.port());
+    options_.proxy = ProxyRules::Parse(url, no_proxy, fault).value();
+  }
+};
+
+TEST_F(ProxySourceTest, AsksTheProxyForTheCheckedAddress) {
+  TestNameServer names({std::string("\x09\x09\x09\x09", 4)});
+  TestServer proxy([](TestConnection& connection) {
+    connection.Write("HTTP/1.1 200 Connection established\r\nX-Proxy: yes\r\n\r\n");
+    if (connection.ReadRequest()) ServeMedia(connection);
+  });
+  options_.name_servers = names.name();
+  UseProxy(proxy);
+  Play({"http://station.test/live"}, 1, false);
+  ASSERT_FALSE(proxy.requests().empty());
+  EXPECT_THAT(proxy.requests()[0], StartsWith("CONNECT 9.9.9.9:80 HTTP/1.1\r\n"));
+  EXPECT_THAT(proxy.requests()[0], HasSubstr("Proxy-Authorization: Basic bWU6cHc=\r\n"));
+  EXPECT_EQ(head_->url, "http://station.test/live");
+}
+
+TEST_F(ProxySourceTest, NeverAsksTheProxyForAPrivateAddress) {
+  TestServer proxy([](TestConnection&) {});
+  UseProxy(proxy);
+  EXPECT_EQ(Failure({"http://10.0.0.1/"}, false).reason, SourceErrorReason::kPolicy);
+  EXPECT_TRUE(proxy.requests().empty());
+}
+
+TEST_F(ProxySourceTest, ReachesALocalServerDirectly) {
+  TestServer proxy([](TestConnection&) {});
+  TestServer server(ServeMedia);
+  UseProxy(proxy);
+  Play({server.Url("/live")});
+  EXPECT_TRUE(proxy.requests().empty());
+}
+
+TEST_F(ProxySourceTest, TellsOfAProxyThatRefuses) {
+  TestServer proxy([](TestConnection& connection) {
+    connection.Write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+  });
+  UseProxy(proxy);
+  const SourceError error = Failure({"http://9.9.9.9:8000/live"}, false);
+  EXPECT_EQ(error.reason, SourceErrorReason::kConnect);
+  EXPECT_EQ(error.text, "http://9.9.9.9:8000/live: the proxy answers 403 for 9.9.9.9");
 }
 
 TEST_F(HttpSourceTest, DropsAnEndlessHeader) {
@@ -463,7 +563,7 @@ TEST_F(HttpsSourceTest, PlaysFromATrustedServer) {
 }
 
 TEST_F(HttpsSourceTest, RefusesACertificateOfAnotherName) {
-  TestNameServer names(std::string("\x7f\0\0\x01", 4));
+  TestNameServer names({std::string("\x7f\0\0\x01", 4)});
   TestServer server(ServeMedia, File("pem"));
   options_.ca_file = File("cert");
   options_.name_servers = names.name();

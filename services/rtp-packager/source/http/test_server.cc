@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -42,6 +43,7 @@ TestConnection::~TestConnection() {
 
 bool TestConnection::ReadRequest() {
   if (ssl_ != nullptr && SSL_accept(ssl_) != 1) return false;
+  request_.clear();
   std::array<char, 4096> buffer;
   while (request_.find("\r\n\r\n") == std::string::npos) {
     const ssize_t size = ssl_ != nullptr
@@ -133,7 +135,8 @@ void TestServer::Serve(TestConnection& connection) {
   connection.Shutdown();
 }
 
-TestNameServer::TestNameServer(std::string address) : address_(std::move(address)) {
+TestNameServer::TestNameServer(std::vector<std::string> addresses)
+    : addresses_(std::move(addresses)) {
   fd_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   port_ = BindLoopback(fd_);
   thread_ = std::thread([this] { Serve(); });
@@ -149,7 +152,8 @@ std::string TestNameServer::name() const { return fmt::format("127.0.0.1:{}", po
 
 void TestNameServer::Serve() {
   std::array<char, 512> buffer;
-  for (;;) {
+  const char ttl = addresses_.size() > 1 ? '\0' : '\x3c';
+  for (size_t next = 0;;) {
     sockaddr_storage from = {};
     socklen_t from_size = sizeof from;
     auto* peer = reinterpret_cast<sockaddr*>(&from);
@@ -161,14 +165,19 @@ void TestNameServer::Serve() {
     const size_t name_end = query.find('\0', 12);
     const std::string question = query.substr(12, name_end + 5 - 12);
     const bool is_a = question[question.size() - 3] == 1;
-    const bool has_answer = is_a && !address_.empty();
+    const std::string& address = addresses_[next];
+    const bool has_answer = is_a && !address.empty();
+    if (is_a) next = std::min(next + 1, addresses_.size() - 1);
     std::string reply = query.substr(0, 2);
     // QR, RD, RA; NXDOMAIN where there is no address at all (RFC 1035 section 4.1.1).
-    reply += std::string("\x81", 1) + static_cast<char>(address_.empty() ? 0x83 : 0x80);
+    reply += std::string("\x81", 1) + static_cast<char>(address.empty() ? 0x83 : 0x80);
     reply +=
         std::string("\0\x01\0", 3) + static_cast<char>(has_answer ? 1 : 0) + std::string(4, '\0');
     reply += question;
-    if (has_answer) reply += std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04", 12) + address_;
+    if (has_answer) {
+      reply +=
+          std::string("\xc0\x0c\0\x01\0\x01\0\0\0", 9) + ttl + std::string("\0\x04", 2) + address;
+    }
     sendto(fd_, reply.data(), reply.size(), 0, peer, from_size);
   }
 }

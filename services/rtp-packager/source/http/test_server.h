@@ -21,7 +21,7 @@ class TestConnection {
   TestConnection(const TestConnection&) = delete;
   TestConnection& operator=(const TestConnection&) = delete;
 
-  // The request up to its empty line; false when it never came.
+  // The next request up to its empty line; false when it never came.
   bool ReadRequest();
   const std::string& request() const { return request_; }
   // "/x" of "GET /x HTTP/1.1".
@@ -74,11 +74,12 @@ class TestServer {
 };
 
 // A name server on 127.0.0.1 that gives one A record (and no AAAA) for every name, or says that
-// there is none.
+// there is none. Of several addresses it gives one after the other, with a TTL of 0, and then the
+// last one for ever.
 class TestNameServer {
  public:
-  // Network order; empty: NXDOMAIN.
-  explicit TestNameServer(std::string address);
+  // Network order; an empty one: NXDOMAIN.
+  explicit TestNameServer(std::vector<std::string> addresses);
   ~TestNameServer();
   TestNameServer(const TestNameServer&) = delete;
   TestNameServer& operator=(const TestNameServer&) = delete;
@@ -90,7 +91,7 @@ class TestNameServer {
  private:
   void Serve();
 
-  std::string address_;
+  std::vector<std::string> addresses_;
   int fd_;
   uint16_t port_ = 0;
   std::atomic<int> queries_ = 0;
