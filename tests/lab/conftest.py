@@ -51,6 +51,18 @@ def lab(request):
     """A lab of its own for each test; the logs are shown when the test fails, and a sanitizer's finding fails it."""
     made = Lab()
     yield made
+    _close(made, request)
+
+
+@pytest.fixture(scope="module")
+def module_lab(request):
+    """The same for all tests of a file, where a table of cases needs one headend only."""
+    made = Lab()
+    yield made
+    _close(made, request)
+
+
+def _close(made: Lab, request) -> None:
     made.close_hosts()
     logs = {path: path.read_text(errors="replace") for path in sorted(made.directory.rglob("*.log"))}
     findings = [f"{path.name}:\n{_tail(log, 60)}" for path, log in logs.items() if _has_finding(log)]
@@ -97,6 +109,7 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if report.failed:
         item.lab_failed = True
+        item.getparent(pytest.Module).lab_failed = True
 
 
 def pytest_configure(config):

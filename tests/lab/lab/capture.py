@@ -15,11 +15,13 @@ _DECODE_AS = ["-d", "udp.port==5004,rtp", "-d", "udp.port==5005,rtcp", "-d", "ud
 class Capture:
     """tcpdump from construction on; packets can be read while it runs."""
 
-    def __init__(self, namespace: Namespace, interface: str, what: str = ""):
+    def __init__(self, namespace: Namespace, interface: str, what: str = "", bytes_max: int = 0):
+        """`bytes_max` of each packet, all by default: then the kernel's ring holds some 32 packets only, which is too few
+        for a burst of many streams."""
         self.namespace = namespace
         self.interface = interface
         self.path = namespace.directory / f"{namespace.name}-{interface}-{namespace._count + 1:02d}.pcap"
-        argv = ["tcpdump", "-i", interface, "-w", self.path, "-U", "--immediate-mode", "-n", "-s", "0"]
+        argv = ["tcpdump", "-i", interface, "-w", self.path, "-U", "--immediate-mode", "-n", "-s", bytes_max]
         argv += ["-Z", "root", "--time-stamp-precision=nano", "-B", "8192"]
         if what:
             argv.append(what)

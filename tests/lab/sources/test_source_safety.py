@@ -19,6 +19,7 @@ def web(unstarted: Scene) -> Web:
         "public.example": [PUBLIC],
         "private.example": [private],
         "rebound.example": [PUBLIC, private],
+        "rebound2.example": [PUBLIC, private],
     })
     headend.config["rtp-packager"] = {"name_servers": made.name_server}
     headend.config["directory-resolver"]["directory"][0]["local"] = False
@@ -40,6 +41,11 @@ def test_private_addresses_are_refused_on_every_way(unstarted, web):
         "redirect": web.url(f"to/{target}", PUBLIC),
         "redirect to a name": web.url(f"to/{web.url('live', 'private.example')}", "public.example"),
         "list": web.url(f"list/{target}", PUBLIC),
+        "list with a base": web.url(f"asx/{target}", PUBLIC),
+        "page": web.url(f"html/{target}", PUBLIC),
+        "unique local": "http://[fd00:ec2::254]/latest/meta-data/",
+        "NAT64": "http://[64:ff9b::a9fe:a9fe]/latest/meta-data/",
+        "rebinding by a list": web.url(f"list/{web.url('live', 'rebound2.example')}", "rebound2.example"),
         "rebinding": web.url(f"to/{web.url('live', 'rebound.example')}", "rebound.example"),
     }
     good = FIRST_NUMBER + len(refused)

@@ -4,10 +4,8 @@ As a program (`web.py FOLDER`) it is that server; imported, `Web` runs it on a h
 """
 
 import base64
-import itertools
 import json
 import os
-import re
 import socket
 import ssl
 import subprocess
@@ -29,7 +27,7 @@ class Web:
         self.directory = host.ns.directory / f"web-{host.name}"
         self.directory.mkdir()
         self.set_names(names or {})
-        _make_media(self.directory / "tone.mp3")
+        make_media(self.directory / "tone.mp3")
         _make_certificate(self.directory / "tls.pem")
         self.process = host.ns.start(["/usr/bin/python3", __file__, self.directory], "web")
         self.process.wait_log("ready\n")
@@ -57,7 +55,7 @@ class Web:
         return [request for request in found if not path or request["path"] == f"/{path}"]
 
 
-def _make_media(path: Path) -> None:
+def make_media(path: Path) -> None:
     """5 s of a 660 Hz tone."""
     argv = ["ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "sine=frequency=660"]
     argv += ["-t", "5", "-ar", "44100", "-ac", "2", "-c:a", "libmp3lame", "-b:a", "128k"]
@@ -88,12 +86,6 @@ def redirect(sock, location: str, status: str = "302 Found") -> None:
     send(sock, f"HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
 
 
-def hold(sock) -> None:
-    """Until the other side closes."""
-    while sock.recv(4096):
-        pass
-
-
 def play(sock, directory: Path, icy: bool) -> None:
     """The tone for ever, two seconds ahead of time; with ICY metadata where asked for."""
     block = f"StreamTitle='{TITLE}';StreamUrl='http://station.example/';".encode("latin-1")
@@ -107,45 +99,11 @@ def play(sock, directory: Path, icy: bool) -> None:
         time.sleep(max(0.0, sent / 16000 - 2 - (time.monotonic() - began)))
 
 
-def drip(sock, text: bytes, delay: float) -> None:
-    for byte in itertools.cycle(text):
-        send(sock, bytes([byte]))
-        time.sleep(delay)
-
-
-def repeat(sock, text: bytes) -> None:
-    while True:
-        send(sock, text * 100)
-
-
 def serve_path(sock, path: str, head: str, directory: Path) -> None:
-    number = int(re.sub(r"\D", "", path) or 0)
     actions = {
         "missing": lambda: answer(sock, "text/html", "<html>gone</html>", "404 Not Found"),
-        "broken": lambda: answer(sock, "text/plain", "", "503 Service Unavailable"),
         "locked": lambda: answer(sock, "text/plain", "", "401 Unauthorized"),
-        "loop": lambda: redirect(sock, "/loop-back"),
-        "loop-back": lambda: redirect(sock, "loop"),
-        "hops": lambda: redirect(sock, f"/hops{number + 1}"),
-        "nowhere": lambda: send(sock, "HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n"),
-        "to-file": lambda: redirect(sock, "file:///etc/passwd"),
-        "to-http": lambda: redirect(sock, f"http://[::1]:{PORT}/live"),
         "page": lambda: answer(sock, "audio/mpeg", "<!DOCTYPE html><html><head><title>Buy\n our app</title></head>"),
-        "header": lambda: (send(sock, "HTTP/1.1 200 OK\r\n"), repeat(sock, b"X-More: and more\r\n")),
-        "line": lambda: (send(sock, "HTTP/1.1 200 OK\r\nX-More: "), repeat(sock, b"more")),
-        "drip": lambda: (send(sock, "HTTP/1.1 200 OK\r\n"), drip(sock, b"X-More: and more\r\n", 0.2)),
-        "mute": lambda: hold(sock),
-        "nothing": lambda: (answer(sock, "audio/mpeg"), hold(sock)),
-        "hang-up": lambda: None,
-        "ssh": lambda: (send(sock, "SSH-2.0-OpenSSH_9.2\r\n"), hold(sock)),
-        "json": lambda: answer(sock, "application/json", '{"error": "no such station"}'),
-        "flv": lambda: (answer(sock, "video/x-flv", b"FLV\x01\x05\0\0\0\x09" + bytes(100_000)), hold(sock)),
-        "noise": lambda: (answer(sock, "audio/mpeg", b"\x01\x02\x03\x04" * 50_000), hold(sock)),
-        "empty-list": lambda: answer(sock, "audio/x-mpegurl", "#EXTM3U\n"),
-        "self-list": lambda: answer(sock, "audio/x-mpegurl", "#EXTM3U\nself-list\n"),
-        "nested": lambda: answer(sock, "audio/x-mpegurl", f"#EXTM3U\nnested{number + 1}\n"),
-        "long-list": lambda: (answer(sock, "audio/x-mpegurl", "#EXTM3U\n"), repeat(sock, b"# more and more\n")),
-        "hls": lambda: answer(sock, "audio/x-mpegurl", "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\na.ts\n"),
         "radio.m3u": lambda: answer(sock, "text/plain", "\ufeff#EXTM3U\r\n#EXTINF:-1,Radio\r\nlists/radio.pls\r\n"),
         "lists/radio.pls": lambda: answer(sock, "audio/x-scpls", "[playlist]\nNumberOfEntries=1\nFile1=../moved\n"),
         "moved": lambda: redirect(sock, "/live", "301 Moved Permanently"),
@@ -155,13 +113,16 @@ def serve_path(sock, path: str, head: str, directory: Path) -> None:
         "secret": lambda: play_head(sock, head, directory, "HTTP/1.0 200 OK") if has_password(head) else serve_path(
             sock, "locked", head, directory),
     }
-    action = actions.get(path) or actions.get(re.sub(r"\d+$", "", path))
     if path.startswith("to/"):
         redirect(sock, path[3:])
     elif path.startswith("list/"):
         answer(sock, "audio/x-mpegurl", f"#EXTM3U\n{path[5:]}\n")
+    elif path.startswith("asx/"):
+        answer(sock, "video/x-ms-asf", f"<asx><base href='{path[4:]}'><entry><ref href='?x'></entry></asx>")
+    elif path.startswith("html/"):
+        answer(sock, "text/html", f"<html><audio src='{path[5:]}'></audio></html>")
     else:
-        (action or actions["missing"])()
+        actions.get(path, actions["missing"])()
 
 
 def has_password(head: str) -> bool:
