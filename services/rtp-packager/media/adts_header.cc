@@ -13,6 +13,8 @@ constexpr std::array<uint32_t, 13> kSampleRates = {96000, 88200, 64000, 48000, 4
 
 }  // namespace
 
+uint32_t AacRate(uint32_t index) { return index < kSampleRates.size() ? kSampleRates[index] : 0; }
+
 std::optional<uint8_t> AacRateIndex(uint32_t sample_rate) {
   const auto it = std::find(kSampleRates.begin(), kSampleRates.end(), sample_rate);
   if (it == kSampleRates.end()) return std::nullopt;

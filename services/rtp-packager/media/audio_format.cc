@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "services/common/base/check.h"
-#include "services/rtp-packager/media/audio_header.h"
+#include "services/rtp-packager/media/aac_config.h"
 #include "services/rtp-packager/media/opus_packet.h"
 
 namespace headwater {
@@ -16,6 +16,8 @@ constexpr uint8_t kOpusPayloadType = 97;
 std::string CodecName(const AudioFormat& format) {
   if (format.codec == AudioCodec::kMpegAudio) return fmt::format("MP{}", format.layer);
   if (format.codec == AudioCodec::kOpus) return "Opus";
+  if (format.parametric_stereo) return "HE-AAC v2";
+  if (format.sbr_rate != 0) return "HE-AAC";
   switch (format.object_type) {
     case 1:
       return "AAC Main";
@@ -52,16 +54,6 @@ int ProfileLevel(const AudioFormat& format) {
   return format.sample_rate > 24000 ? 41 : 40;                       // levels 2 and 1
 }
 
-// The two bytes of an AudioSpecificConfig (ISO 14496-3 section 1.6.2.1): object type in 5 bits,
-// rate index in 4, channels in 4, three zeros of GASpecificConfig. SBR is left implicit, as in
-// ADTS.
-uint16_t AudioSpecificConfig(const AudioFormat& format) {
-  const std::optional<uint8_t> rate_index = AacRateIndex(format.sample_rate);
-  HW_CHECK(rate_index.has_value());
-  return static_cast<uint16_t>((format.object_type << 11) | (*rate_index << 7) |
-                               (format.channel_config << 3));
-}
-
 // RFC 7587 section 7: clock rate and channels are constants of the format. Whether a packet is
 // stereo stands in its first byte; a listener that is told to expect stereo plays both, one that is
 // told nothing (the default is mono) may play one channel of it.
@@ -79,14 +71,16 @@ RtpFormat MpaRtpFormat() {
 
 // RFC 3640 section 4.1.
 RtpFormat AacRtpFormat(const AudioFormat& format) {
-  return {.encoding = "mpeg4-generic",
-          .payload_type = kAacPayloadType,
-          .clock_rate = format.sample_rate,
-          .channels = format.channels,
-          .fmtp = fmt::format(
-              "streamtype=5; profile-level-id={}; mode=AAC-hbr; config={:04X}; SizeLength=13; "
-              "IndexLength=3; IndexDeltaLength=3",
-              ProfileLevel(format), AudioSpecificConfig(format))};
+  const std::vector<uint8_t> config = WriteAacConfig(format);
+  return {
+      .encoding = "mpeg4-generic",
+      .payload_type = kAacPayloadType,
+      .clock_rate = format.sample_rate,
+      .channels = format.channels,
+      .fmtp = fmt::format(
+          "streamtype=5; profile-level-id={}; mode=AAC-hbr; config={:02X}{:02X}; SizeLength=13; "
+          "IndexLength=3; IndexDeltaLength=3",
+          ProfileLevel(format), config[0], config[1])};
 }
 
 RtpFormat FormatByCodec(const AudioFormat& format) {
@@ -110,8 +104,10 @@ bool AudioFormat::SameStream(const AudioFormat& other) const {
 }
 
 std::string AudioFormat::ToString() const {
+  const uint32_t rate = sbr_rate != 0 ? sbr_rate : sample_rate;
+  const uint8_t heard = parametric_stereo ? 2 : channels;
   std::string text =
-      fmt::format("{} {:g} kHz {}", CodecName(*this), sample_rate / 1000.0, ChannelsName(channels));
+      fmt::format("{} {:g} kHz {}", CodecName(*this), rate / 1000.0, ChannelsName(heard));
   if (bits_per_second != 0) text += fmt::format(" {} kb/s", (bits_per_second + 500) / 1000);
   return text;
 }

@@ -21,6 +21,10 @@ struct AudioFormat {
   uint8_t object_type = 2;     // AAC: 1 Main, 2 LC, 3 SSR, 4 LTP
   uint8_t channel_config = 0;  // AAC: 1..7
   uint32_t sample_rate = 0;    // Hz; of HE-AAC the core's; of Opus 48000
+  // AAC: what SBR makes of it (HE-AAC), Hz; 0: its headers tell of none, as ADTS never does.
+  uint32_t sbr_rate = 0;
+  bool parametric_stereo =
+      false;                   // AAC: HE-AAC v2, as far as headers tell; `channels` is the core's
   uint8_t channels = 0;        // of Opus the first packets', which later ones need not keep
   uint32_t frame_samples = 0;  // per channel; of Opus those of silence, its packets tell theirs
   uint32_t bits_per_second =

@@ -40,7 +40,9 @@ MpegAudioFrameHead SmallestMpegAudioFrame(const AudioFormat& format);
 // note to file players, not sound.
 bool IsMpegInfoFrame(Bytes frame);
 
-// Index of ISO 14496-3 table 1.18; nothing for a rate that is not in it.
+// ISO 14496-3 table 1.18; 0 for an index that is reserved.
+uint32_t AacRate(uint32_t index);
+// Index of that table; nothing for a rate that is not in it.
 std::optional<uint8_t> AacRateIndex(uint32_t sample_rate);
 
 }  // namespace headwater

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "services/rtp-packager/media/elementary_framer.h"
+#include "services/rtp-packager/media/loas_framer.h"
 #include "services/rtp-packager/media/magic.h"
 #include "services/rtp-packager/media/ogg_framer.h"
 
@@ -75,8 +76,9 @@ class SniffingFramer : public Framer {
         return MakeElementaryFramer(content_type_, options_);
       case Container::kOgg:
         return MakeOggFramer(content_type_, options_);
-      case Container::kTransportStream:
       case Container::kLoas:
+        return MakeLoasFramer(content_type_, options_);
+      case Container::kTransportStream:
       case Container::kMp4:
       case Container::kUnsupported:
       case Container::kNotMedia:

@@ -86,7 +86,7 @@ TEST(PayloadOracleTest, MpaIsByteForByteWhatFfmpegSends) {
 }
 
 TEST(PayloadOracleTest, AacIsByteForByteWhatFfmpegSends) {
-  for (const char* name : {kAac, kAacMono}) {
+  for (const char* name : {kAac, kAacMono, kLoas, kHeAac, kHeAac2Loas}) {
     const Framed framed = Frame(ReadSample(name));
     SCOPED_TRACE(name);
     // One access unit a packet: how many FFmpeg gathers depends on its buffer.
@@ -180,6 +180,53 @@ TEST(SilenceOracleTest, SilenceBetweenFramesKeepsTheDecoderInStep) {
   }
 }
 
+// Strength of one frequency: 1 for a sine of full scale.
+double Strength(const std::vector<float>& samples, size_t begin, size_t count, double hz,
+                int rate = 48000) {
+  std::complex<double> sum = 0;
+  for (size_t i = 0; i < count; ++i) {
+    sum += static_cast<double>(samples[begin + i]) *
+           std::polar(1.0, -2 * std::numbers::pi * hz * static_cast<double>(begin + i) / rate);
+  }
+  return 2 * std::abs(sum) / static_cast<double>(count);
+}
+
+// Announced is the core's config, in which SBR and parametric stereo are implicit.
+TEST(HeAacOracleTest, DecodesAtItsRateAndLengthFromTheCoresConfig) {
+  for (const char* name : {kHeAac, kHeAacLoas, kHeAac2, kHeAac2Loas}) {
+    SCOPED_TRACE(name);
+    const Framed framed = Frame(ReadSample(name));
+    const AudioFormat& format = framed.formats[0];
+    const Decoded decoded = DecodeWithLibav(format, framed.frames);
+    EXPECT_EQ(decoded.sample_rate, 44100);
+    ASSERT_EQ(decoded.channels.size(), 2u);
+    const double heard = static_cast<double>(decoded.channels[0].size()) / 44100;
+    const double sent =
+        static_cast<double>(framed.frames.size() * framed.frames[0].samples) / format.sample_rate;
+    EXPECT_NEAR(heard, sent, 1e-9);
+    EXPECT_GT(Strength(decoded.channels[0], 22050, 22050, 440, 44100), 0.1);
+    EXPECT_LT(Strength(decoded.channels[0], 22050, 22050, 660, 44100), 0.03);
+    EXPECT_GT(Strength(decoded.channels[1], 22050, 22050, 660, 44100), 0.1);
+  }
+}
+
+TEST(HeAacOracleTest, SilenceBetweenFramesKeepsTheDecoderInStep) {
+  for (const char* name : {kHeAac, kHeAac2}) {
+    SCOPED_TRACE(name);
+    const Framed framed = Frame(ReadSample(name));
+    std::vector<AudioFrame> frames(framed.frames.begin(), framed.frames.begin() + 15);
+    for (int i = 0; i < 10; ++i) frames.push_back(MakeSilence(framed.formats[0]));
+    frames.insert(frames.end(), framed.frames.begin() + 15, framed.frames.end());
+    const Decoded decoded = DecodeWithLibav(framed.formats[0], frames);
+    EXPECT_EQ(decoded.sample_rate, 44100);
+    ASSERT_EQ(decoded.channels.size(), 2u);
+    ASSERT_EQ(decoded.channels[0].size(), frames.size() * 2048);
+    for (size_t i = 18 * 2048; i < 24 * 2048; ++i) {
+      ASSERT_NEAR(decoded.channels[0][i], 0, 1e-4) << i / 2048;
+    }
+  }
+}
+
 TEST(SilenceOracleTest, OpusSilenceIsDigitalSilenceBehindEveryMode) {
   for (const char* name : {kOpus, kOpusMono}) {
     SCOPED_TRACE(name);
@@ -198,16 +245,6 @@ TEST(SilenceOracleTest, OpusSilenceIsDigitalSilenceBehindEveryMode) {
       for (size_t i = sound + 2 * 960; i < sound + 9 * 960; ++i) ASSERT_NEAR(channel[i], 0, 1e-4);
     }
   }
-}
-
-// Strength of one frequency: 1 for a sine of full scale.
-double Strength(const std::vector<float>& samples, size_t begin, size_t count, double hz) {
-  std::complex<double> sum = 0;
-  for (size_t i = 0; i < count; ++i) {
-    sum += static_cast<double>(samples[begin + i]) *
-           std::polar(1.0, -2 * std::numbers::pi * hz * static_cast<double>(begin + i) / 48000);
-  }
-  return 2 * std::abs(sum) / static_cast<double>(count);
 }
 
 class TestToneTest : public ::testing::Test {

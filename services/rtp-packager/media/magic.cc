@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "services/rtp-packager/media/latm.h"
+
 namespace headwater {
 namespace {
 
@@ -63,13 +65,17 @@ bool IsTransportStream(Bytes bytes) {
   return bytes[0] == 0x47 && bytes[kPacket] == 0x47 && bytes[2 * kPacket] == 0x47;
 }
 
-// Two headers of AAC in LOAS (ISO 14496-3 section 1.7.2): 11 bits of sync, 13 of length.
+// AAC in LOAS (ISO 14496-3 section 1.7.2), 11 bits of sync, 13 of length: by two headers, or where
+// the second is too far away, by the config behind the first.
 bool IsLoas(Bytes bytes) {
   const auto is_sync = [&](size_t at) {
     return bytes.size() >= at + 3 && bytes[at] == 0x56 && (bytes[at + 1] & 0xe0) == 0xe0;
   };
   if (!is_sync(0)) return false;
-  return is_sync(3 + ((size_t{bytes[1]} & 0x1f) << 8 | bytes[2]));
+  const size_t next = 3 + ((size_t{bytes[1]} & 0x1f) << 8 | bytes[2]);
+  if (bytes.size() >= next + 3) return is_sync(next);
+  BitReader element(bytes.subspan(3));
+  return ReadLatmConfig(element).has_value();
 }
 
 const Magic* FindMagic(Bytes first_bytes) {
@@ -86,7 +92,7 @@ const Magic* FindMagic(Bytes first_bytes) {
 // Bytes that decide, for a stream that begins with this one.
 size_t BytesWanted(uint8_t first) {
   if (first == 0x47) return kMagicBytesMax;  // a transport stream shows by its third packet
-  if (first == 0x56) return kMagicBytesMax;  // LOAS by its second header, or a little more
+  if (first == 0x56) return kMagicBytesMax;  // LOAS by its second header
   return first == 'O' ? 64 : 16;             // Ogg by its first packet
 }
 

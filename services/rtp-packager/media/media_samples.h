@@ -21,7 +21,12 @@ inline constexpr const char* kMp2 = "layer2_48000_stereo.mp2";          // 13 fr
 inline constexpr const char* kAac = "aac_44100_stereo.aac";             // 45 frames
 inline constexpr const char* kAacMono = "aac_24000_mono.aac";           // 13 frames
 inline constexpr const char* kOpus = "opus_stereo.opus";  // 26 packets of 20 ms, with a title
-inline constexpr const char* kOpusMono = "opus_mono_60ms.opus";  // 11 packets, SILK and hybrid
+inline constexpr const char* kOpusMono = "opus_mono_60ms.opus";   // 11 packets, SILK and hybrid
+inline constexpr const char* kLoas = "aac_44100_stereo.loas";     // the same 45 as kAac
+inline constexpr const char* kHeAac = "he_aac_44100_stereo.aac";  // 29 frames, SBR implicit
+inline constexpr const char* kHeAacLoas = "he_aac_44100_stereo.loas";  // object type 5
+inline constexpr const char* kHeAac2 = "he_aac_v2_44100_stereo.aac";
+inline constexpr const char* kHeAac2Loas = "he_aac_v2_44100_stereo.loas";  // object type 29
 
 inline std::vector<uint8_t> ReadSample(const std::string& name) {
   std::ifstream in(std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + name,
