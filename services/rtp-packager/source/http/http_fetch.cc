@@ -257,6 +257,9 @@ SourceError HttpFetch::ErrorOf(const CurlEnd& end) const {
 
 SourceError HttpFetch::ConnectErrorOf(const CurlEnd& end) const {
   const std::string limit = Seconds(client_.options.connect_timeout);
+  if (end.code == CURLE_OPERATION_TIMEDOUT && end.connected && target_) {
+    return {SourceErrorReason::kConnect, fmt::format("no tunnel by the proxy within {}", limit)};
+  }
   if (end.code == CURLE_OPERATION_TIMEDOUT && end.connected) {
     return {SourceErrorReason::kTls, fmt::format("no TLS handshake within {}", limit)};
   }

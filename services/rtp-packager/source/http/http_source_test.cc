@@ -386,6 +386,15 @@ TEST_F(ProxySourceTest, TellsOfAProxyThatRefuses) {
   EXPECT_EQ(error.text, "http://9.9.9.9:8000/live: the proxy answers 403 for 9.9.9.9");
 }
 
+TEST_F(ProxySourceTest, DropsAProxyThatGivesNoTunnel) {
+  TestServer proxy([](TestConnection& connection) { connection.WaitClosed(); });
+  UseProxy(proxy);
+  options_.connect_timeout = 300ms;
+  const SourceError error = Failure({"http://9.9.9.9:8000/live"}, false);
+  EXPECT_EQ(error.reason, SourceErrorReason::kConnect);
+  EXPECT_THAT(error.text, HasSubstr("no tunnel by the proxy within 0.3 s"));
+}
+
 TEST_F(HttpSourceTest, DropsAnEndlessHeader) {
   TestServer server([](TestConnection& connection) {
     connection.Write("HTTP/1.1 200 OK\r\n");
