@@ -13,6 +13,9 @@
 namespace headwater::directory_resolver {
 namespace {
 
+// AF41, as for video; audio alone has EF.
+constexpr uint8_t kDscpTransportStream = 34;
+
 // A number as text ("0x80000000") or as a whole number (0x80000000).
 void ReadNumber(ConfigTable& table, std::string_view key, uint32_t& out) {
   std::string text;
@@ -62,6 +65,17 @@ void ReadLineupPath(ConfigTable& table, std::string& out) {
   if (path.is_relative()) out = (std::filesystem::path(table.directory()) / path).string();
 }
 
+void ReadContainer(ConfigTable& table, PlanDirectory& plan) {
+  std::string text = "none";
+  table.Read("container", text);
+  if (text == "ts") {
+    plan.container = MediaContainer::kTransportStream;
+    plan.dscp = kDscpTransportStream;
+  } else if (text != "none") {
+    table.Fault("container", fmt::format("must be \"none\" or \"ts\"; it is \"{}\"", text));
+  }
+}
+
 DirectoryOptions ReadDirectory(ConfigTable& table) {
   DirectoryOptions options;
   PlanDirectory& plan = options.plan;
@@ -75,6 +89,7 @@ DirectoryOptions ReadDirectory(ConfigTable& table) {
   table.Read("silence_limit", plan.silence_limit, {0s, 24h});
   table.Read("start_timeout", plan.start_timeout, {1s, 10min});
   table.Read("local", plan.local);
+  ReadContainer(table, plan);
   table.Read("dscp", plan.dscp, {0, 63});
   table.Read("hop_limit", plan.hop_limit, {0, 255});
   table.RejectUnknown();

@@ -44,8 +44,9 @@ linger = "0s"
 silence_limit = "5s"
 start_timeout = "4s"
 local = true
-dscp = 34
+dscp = 33
 hop_limit = 9
+container = "ts"
 )");
   ASSERT_TRUE(loaded.status.ok()) << loaded.status;
   const Options& options = loaded.options;
@@ -62,8 +63,9 @@ hop_limit = 9
                                        .silence_limit = 5s,
                                        .start_timeout = 4s,
                                        .local = true,
-                                       .dscp = 34,
-                                       .hop_limit = 9}));
+                                       .dscp = 33,
+                                       .hop_limit = 9,
+                                       .container = MediaContainer::kTransportStream}));
   EXPECT_EQ(radio.prefix, (NumberPrefix{0x80000000, 4, "radio"}));
   EXPECT_EQ(radio.lineup, "/etc/headwater/radio.toml");
   EXPECT_EQ(options.database, "/var/lib/headwater/directory-resolver.sqlite");

@@ -175,7 +175,8 @@ Packager::StreamRecord& Packager::FindOrOpenStream(const SessionRequest& request
                                .silence_limit = request.silence_limit > Duration{}
                                                     ? request.silence_limit
                                                     : options_.silence_limit,
-                               .announced = request.format};
+                               .announced = request.format,
+                               .transport_stream = request.transport_stream};
   // A failed stream stays with the sessions that it failed; a new session gets a new attempt.
   const auto same = std::find_if(streams_.begin(), streams_.end(), [&](const StreamRecord& each) {
     return each.number == request.number && each.stream->state() != StreamState::kFailed;

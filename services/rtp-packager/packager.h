@@ -47,6 +47,8 @@ struct SessionRequest {
   // With ssrc: what its timestamps go on from.
   std::optional<SentTimestamp> sent_before;
   std::optional<RtpFormat> format;
+  // Of a new stream: wrapped in MPEG-TS.
+  bool transport_stream = false;
 };
 
 // One session as it stands.

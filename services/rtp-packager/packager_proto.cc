@@ -106,6 +106,11 @@ absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& p
                            headwater::FromProto(spec.timestamp_sent())};
   }
   if (spec.has_format()) request.format = FormatFromProto(spec.format());
+  if (!types::v1::MediaContainer_IsValid(spec.container())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("session.container: unknown value ", static_cast<int>(spec.container())));
+  }
+  request.transport_stream = spec.container() == types::v1::MEDIA_CONTAINER_TS;
   return request;
 }
 

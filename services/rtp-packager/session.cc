@@ -19,6 +19,7 @@ constexpr uint32_t kBitsPerSecondUnknown = 128000;
 constexpr uint32_t kHeaderBitsPerSecond = 12 * (12 + 8 + 40) * 8;
 
 constexpr uint8_t kMpaPayloadType = 14;
+constexpr uint8_t kMp2tPayloadType = 33;
 
 // What was sent longer ago is out of every listener's mind.
 constexpr absl::Duration kPauseMax = absl::Hours(1);
@@ -66,9 +67,10 @@ void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair
                         uint32_t payload_offset, Outbox& out) {
   HW_CHECK(rtcp_);
   if (packets_ == 0 && config_.sent_before) GoOn(payload.time.timestamp, now.wall);
-  // A session that joins a running stream begins with a discontinuity of its own; only MPA marks
-  // one (RFC 2250 section 3.3).
-  const bool begins = packets_ == 0 && payload_type_ == kMpaPayloadType;
+  // A session that joins a running stream begins with a discontinuity of its own; MPA and MP2T
+  // mark one (RFC 2250 sections 3.3 and 2).
+  const bool begins =
+      packets_ == 0 && (payload_type_ == kMpaPayloadType || payload_type_ == kMp2tPayloadType);
   const RtpHeader header = {
       .marker = payload.marker || begins,
       .payload_type = FaultInjected("format") && packets_ > 5 ? uint8_t{96} : payload_type_,

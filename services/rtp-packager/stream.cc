@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/rtp-packager/media/ts_payload.h"
+
 namespace headwater::packager {
 namespace {
 
@@ -167,12 +169,15 @@ void Stream::DrainFramer(MonoTime now) {
 }
 
 void Stream::OnFormat(const AudioFormat& format, MonoTime now) {
-  RtpFormat announced = ToRtpFormat(format);
-  if (announced.bits_per_second == 0) announced.bits_per_second = icy_bits_per_second_;
+  RtpFormat audio = ToRtpFormat(format);
+  if (audio.bits_per_second == 0) audio.bits_per_second = icy_bits_per_second_;
+  RtpFormat announced = config_.transport_stream ? InTransportStream(audio) : audio;
   const RtpFormat* expected = format_             ? &*format_
                               : config_.announced ? &*config_.announced
                                                   : nullptr;
-  if (expected && !expected->SameAnnouncement(announced)) {
+  // A transport stream could announce another codec within it, but stock players would not follow.
+  const bool same = expected == nullptr || expected->SameAnnouncement(announced);
+  if (!same || (format_ && !audio_announced_.SameAnnouncement(audio))) {
     GiveUp("codec", "the source is now " + announced.description + ", announced was " +
                         expected->description);
     return;
@@ -180,10 +185,18 @@ void Stream::OnFormat(const AudioFormat& format, MonoTime now) {
   audio_ = format;
   if (format_) return;
   format_ = std::move(announced);
+  audio_announced_ = std::move(audio);
   times_.format_known = now;
   clock_.emplace(format_->clock_rate, RtpTimestamp(0));
-  payloader_ = MakePayloader(
-      format.codec, {.payload_max = options_.payload_max, .group_max = options_.group_max});
+  payloader_ = MakeOwnPayloader(format);
+}
+
+std::unique_ptr<Payloader> Stream::MakeOwnPayloader(const AudioFormat& format) const {
+  const PayloaderOptions options = {.payload_max = options_.payload_max,
+                                    .group_max = options_.group_max};
+  if (!config_.transport_stream) return MakePayloader(format.codec, options);
+  return MakeTsPayloader(format, {.id = static_cast<uint16_t>(config_.number), .name = texts_.name},
+                         options);
 }
 
 void Stream::OnTitle(const StreamTitle& title) {

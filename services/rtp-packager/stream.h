@@ -63,6 +63,8 @@ struct StreamConfig {
   Duration silence_limit{};
   // A session that moved here was announced so: anything else is failure.
   std::optional<RtpFormat> announced;
+  // Wrapped in MPEG-TS; of the first opening.
+  bool transport_stream = false;
 };
 
 // The world as streams see it. All outlive the stream.
@@ -167,6 +169,7 @@ class Stream : public SourceObserver {
   void CloseSource();
   void DrainFramer(MonoTime now);
   void OnFormat(const AudioFormat& format, MonoTime now);
+  std::unique_ptr<Payloader> MakeOwnPayloader(const AudioFormat& format) const;
   void GiveUp(std::string_view reason, std::string text);
   // A URL whose bytes are no media that we can send: the next one while opening.
   void OnUnusable(const std::string& text);
@@ -196,6 +199,8 @@ class Stream : public SourceObserver {
   std::string error_;
   std::string_view error_reason_;
   std::optional<RtpFormat> format_;
+  // What the frames are, wrapped or not; with format_.
+  RtpFormat audio_announced_;
   AudioFormat audio_;
   StreamTexts texts_;
   bool has_title_ = false;

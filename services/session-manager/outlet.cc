@@ -10,7 +10,7 @@ namespace headwater::session_manager {
 bool SessionSpec::operator==(const SessionSpec& other) const {
   const auto key = [](const SessionSpec& spec) {
     return std::tie(spec.channel, spec.station, spec.links, spec.transmit, spec.local, spec.dscp,
-                    spec.hop_limit, spec.silence_limit);
+                    spec.hop_limit, spec.silence_limit, spec.container);
   };
   return key(*this) == key(other);
 }

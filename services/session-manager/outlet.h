@@ -32,6 +32,7 @@ struct SessionSpec {
   uint8_t dscp = 0;
   uint8_t hop_limit = 0;
   std::chrono::nanoseconds silence_limit{};
+  MediaContainer container = MediaContainer::kNone;
   // Kept from an earlier run; 0 and nothing let the packager choose. Not part of the comparison:
   // they are told when the session has to go on, and change nothing in one that runs.
   uint32_t ssrc = 0;

@@ -17,6 +17,11 @@ std::string Joined(const std::vector<std::string>& words) {
   return fmt::format("{}", fmt::join(words, ", "));
 }
 
+// A format that was learnt before the directory's container was changed is none to announce.
+bool FitsContainer(const MediaFormat& format, const PlanDirectory& directory) {
+  return (format.encoding == "MP2T") == (directory.container == MediaContainer::kTransportStream);
+}
+
 }  // namespace
 
 Reconciler::Reconciler(const ReconcilerOptions& options, WorldShape shape,
@@ -310,7 +315,8 @@ void Reconciler::Place(Session& session) {
   session.sender = sender;
   // Announced as the last play was, it is read by players while the source is still connecting.
   // Where that has just failed, the source is heard first.
-  session.expected = session.attempts == 0 && session.station->known_format.has_value();
+  session.expected = session.attempts == 0 && session.station->known_format.has_value() &&
+                     FitsContainer(*session.station->known_format, DirectoryOf(session.number));
   if (session.expected) session.format = session.station->known_format;
   Fire(session, Event::kPlaced, "at sender " + sender_names_[sender]);
   Step(session, "start",

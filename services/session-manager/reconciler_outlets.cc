@@ -117,6 +117,7 @@ SessionSpec Reconciler::WantedSession(const Session& session, const Sender& send
                    .hop_limit = directory.hop_limit != 0 ? directory.hop_limit
                                                          : HopLimitByScope(session.channel.group),
                    .silence_limit = directory.silence_limit,
+                   .container = directory.container,
                    .format = std::nullopt};
   if (session.transmit) {
     std::erase_if(spec.links,

@@ -90,6 +90,22 @@ TEST_F(ReconcilerTest, AFormatThatHasChangedSinceIsAskedForAtOnce) {
   EXPECT_EQ(world().known_formats[0x80000001].encoding, "MPA");
 }
 
+TEST_F(ReconcilerTest, AFormatLearntBeforeTheContainerWasChangedIsNotAnnounced) {
+  world().known_formats[0x80000001] = {.encoding = "MPA", .payload_type = 14};
+  world().sources[0x80000001] = {.open_delay = 300ms, .encoding = "MP2T"};
+  PlanConfig plan = SimWorld::DefaultPlan(3s, 10s);
+  plan.directories[0].container = MediaContainer::kTransportStream;
+  world().SetPlan(plan);
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(10ms);
+  EXPECT_EQ(world().Announced(group_), "");
+  EXPECT_EQ(world().PackagerHas(0, group_)->state, PackagerState::kOpening);
+  world().Advance(400ms);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->format.encoding, "MP2T");
+  EXPECT_EQ(world().Count("delete"), 0u);
+}
+
 TEST_F(ReconcilerTest, ARetryHearsTheSourceBeforeItAnnounces) {
   world().known_formats[0x80000001] = {.encoding = "MPA", .payload_type = 14};
   world().sources[0x80000001].error = "connection refused";

@@ -5,6 +5,7 @@
 
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
+#include "services/common/plan/plan_proto.h"
 #include "services/common/rpc/proto_convert.h"
 
 namespace headwater::session_manager {
@@ -268,6 +269,7 @@ packager::v1::SessionSpec ToProto(const SessionSpec& spec) {
   proto.set_dscp(spec.dscp);
   proto.set_hop_limit(spec.hop_limit);
   *proto.mutable_silence_limit() = headwater::ToProto(Duration(spec.silence_limit));
+  proto.set_container(MediaContainerToProto(spec.container));
   proto.set_ssrc(spec.ssrc);
   proto.set_sequence(spec.sequence);
   if (spec.sent_before.sent != absl::InfinitePast()) {

@@ -65,6 +65,9 @@ struct GroupBinding {
 // What kind of source the stations of a directory have.
 enum class StationKind : uint8_t { kHttp, kDvb, kTest };
 
+// What the stations of a directory are wrapped in.
+enum class MediaContainer : uint8_t { kNone, kTransportStream };
+
 // How the sessions of a directory are run.
 struct PlanDirectory {
   std::string name;
@@ -81,6 +84,7 @@ struct PlanDirectory {
   uint8_t dscp = 46;
   // 0: by scope.
   uint8_t hop_limit = 0;
+  MediaContainer container = MediaContainer::kNone;
   bool operator==(const PlanDirectory&) const = default;
 };
 

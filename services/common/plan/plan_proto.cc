@@ -45,6 +45,20 @@ absl::StatusOr<StationKind> FromProto(types::v1::StationKind kind, const std::st
   }
 }
 
+absl::StatusOr<MediaContainer> FromProto(types::v1::MediaContainer container,
+                                         const std::string& field) {
+  switch (container) {
+    case types::v1::MEDIA_CONTAINER_UNSPECIFIED:
+    case types::v1::MEDIA_CONTAINER_NONE:
+      return MediaContainer::kNone;
+    case types::v1::MEDIA_CONTAINER_TS:
+      return MediaContainer::kTransportStream;
+    default:
+      return absl::InvalidArgumentError(
+          fmt::format("{}: unknown container {}", field, static_cast<int>(container)));
+  }
+}
+
 absl::StatusOr<PlanDirectory> FromProto(const pb::Directory& in) {
   const std::string field = "directory " + in.name();
   PlanDirectory out;
@@ -53,6 +67,7 @@ absl::StatusOr<PlanDirectory> FromProto(const pb::Directory& in) {
   ASSIGN_OR_RETURN(out.linger, FromProto(in.linger(), field + ": linger"));
   ASSIGN_OR_RETURN(out.silence_limit, FromProto(in.silence_limit(), field + ": silence_limit"));
   ASSIGN_OR_RETURN(out.start_timeout, FromProto(in.start_timeout(), field + ": start_timeout"));
+  ASSIGN_OR_RETURN(out.container, FromProto(in.container(), field + ": container"));
   if (in.dscp() > 63 || in.hop_limit() > 255) {
     return absl::InvalidArgumentError(fmt::format("{}: dscp {} or hop_limit {} is out of range",
                                                   field, in.dscp(), in.hop_limit()));
@@ -75,6 +90,11 @@ types::v1::StationKind StationKindToProto(StationKind kind) {
       return types::v1::STATION_KIND_TEST;
   }
   return types::v1::STATION_KIND_UNSPECIFIED;
+}
+
+types::v1::MediaContainer MediaContainerToProto(MediaContainer container) {
+  return container == MediaContainer::kTransportStream ? types::v1::MEDIA_CONTAINER_TS
+                                                       : types::v1::MEDIA_CONTAINER_NONE;
 }
 
 pb::Plan PlanToProto(const PlanConfig& config) {
@@ -108,6 +128,7 @@ pb::Plan PlanToProto(const PlanConfig& config) {
     out.set_local(directory.local);
     out.set_dscp(directory.dscp);
     out.set_hop_limit(directory.hop_limit);
+    out.set_container(MediaContainerToProto(directory.container));
   }
   return plan;
 }

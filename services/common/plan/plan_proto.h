@@ -14,5 +14,6 @@ directory::v1::Plan PlanToProto(const PlanConfig& config);
 absl::StatusOr<PlanConfig> PlanFromProto(const directory::v1::Plan& plan);
 
 types::v1::StationKind StationKindToProto(StationKind kind);
+types::v1::MediaContainer MediaContainerToProto(MediaContainer container);
 
 }  // namespace headwater

@@ -23,7 +23,8 @@ PlanConfig FullConfig() {
                          .start_timeout = std::chrono::seconds(7),
                          .local = true,
                          .dscp = 34,
-                         .hop_limit = 9},
+                         .hop_limit = 9,
+                         .container = MediaContainer::kTransportStream},
                         {.name = "test", .kind = StationKind::kTest},
                         {.name = "dvb", .kind = StationKind::kDvb}};
   return config;
@@ -47,6 +48,9 @@ TEST(PlanProtoTest, RefusesWhatDoesNotParse) {
   EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_windows(0)->set_groups(""); }));
   EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_bindings(0)->set_group("x"); }));
   EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_directories(0)->clear_kind(); }));
+  EXPECT_TRUE(refuses([](auto& plan) {
+    plan.mutable_directories(0)->set_container(static_cast<types::v1::MediaContainer>(9));
+  }));
   EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_directories(0)->set_dscp(64); }));
   EXPECT_TRUE(
       refuses([](auto& plan) { plan.mutable_directories(0)->mutable_linger()->set_seconds(-1); }));

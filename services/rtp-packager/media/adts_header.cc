@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <array>
 
+#include "services/common/base/check.h"
 #include "services/common/wire/byte_reader.h"
+#include "services/common/wire/byte_writer.h"
 #include "services/rtp-packager/media/audio_header.h"
 
 namespace headwater {
@@ -50,6 +52,19 @@ std::optional<AudioHeader> ParseAdtsHeader(Bytes bytes) {
     header.unsupported = "AAC with several raw data blocks in an ADTS frame";
   }
   return header;
+}
+
+void WriteAdtsHeader(const AudioFormat& format, size_t frame_size, std::vector<uint8_t>& out) {
+  const std::optional<uint8_t> rate_index = AacRateIndex(format.sample_rate);
+  HW_CHECK(rate_index && format.object_type >= 1 && format.object_type <= 4);
+  HW_CHECK(frame_size <= kAdtsFrameMax);
+  ByteWriter writer(out);
+  writer.U16(0xfff1);
+  const size_t size = frame_size + kAdtsHeaderSize;
+  // The buffer's fullness, all ones: the bit rate varies.
+  writer.U32(static_cast<uint32_t>((format.object_type - 1u) << 30 | uint32_t{*rate_index} << 26 |
+                                   (format.channel_config & 7u) << 22 | size << 5 | 0x1f));
+  writer.U8(0xfc);
 }
 
 }  // namespace headwater

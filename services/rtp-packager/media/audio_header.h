@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <vector>
 
 #include "services/common/base/bytes.h"
 #include "services/rtp-packager/media/audio_format.h"
@@ -27,6 +28,10 @@ std::optional<AudioHeader> ParseMpegAudioHeader(Bytes bytes);
 // ISO 14496-3 section 1.A.2.2. Nothing if fewer bytes. No bytes pass both parsers: they differ in
 // the layer field.
 std::optional<AudioHeader> ParseAdtsHeader(Bytes bytes);
+
+// Appends the header, without CRC, of an AAC frame of that many bytes, at most kAdtsFrameMax.
+inline constexpr size_t kAdtsFrameMax = 0x1fff - kAdtsHeaderSize;
+void WriteAdtsHeader(const AudioFormat& format, size_t frame_size, std::vector<uint8_t>& out);
 
 // The first header byte to the fourth for a frame of this format at its lowest bit rate, without
 // CRC or padding; silence begins so.

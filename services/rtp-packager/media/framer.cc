@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "services/rtp-packager/media/loas_framer.h"
 #include "services/rtp-packager/media/magic.h"
 #include "services/rtp-packager/media/ogg_framer.h"
+#include "services/rtp-packager/media/ts_framer.h"
+#include "services/rtp-packager/media/ts_pes.h"
 
 namespace headwater {
 namespace {
@@ -22,6 +25,16 @@ std::string PrintableStart(std::string_view content_type) {
     out += letter >= 0x20 && letter < 0x7f ? letter : '?';
   }
   return out;
+}
+
+// Four packets of the largest kind hold three that begin.
+constexpr size_t kTransportStreamBytes = 4 * 204;
+
+bool SaysTransportStream(std::string_view content_type) {
+  constexpr std::string_view kType = "video/mp2t";
+  return content_type.size() >= kType.size() &&
+         std::equal(kType.begin(), kType.end(), content_type.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); });
 }
 
 // Waits for enough bytes to tell the container, then leaves all to that container's framer.
@@ -56,8 +69,13 @@ class SniffingFramer : public Framer {
  private:
   void Choose(bool complete) {
     if (!error_.empty()) return held_.clear();
-    const std::optional<Container> container = ContainerOf(held_, complete);
+    std::optional<Container> container = ContainerOf(held_, complete);
     if (!container) return;
+    // A server that passes on a live stream may begin within a packet. Its word alone is no proof.
+    if (container == Container::kElementary && SaysTransportStream(content_type_)) {
+      if (!complete && held_.size() < kTransportStreamBytes) return;
+      if (TsPacketSync::Find(held_)) container = Container::kTransportStream;
+    }
     framer_ = Make(*container);
     if (!framer_) {
       unsupported_ = *container != Container::kNotMedia;
@@ -76,9 +94,10 @@ class SniffingFramer : public Framer {
         return MakeElementaryFramer(content_type_, options_);
       case Container::kOgg:
         return MakeOggFramer(content_type_, options_);
+      case Container::kTransportStream:
+        return MakeTsFramer(content_type_, options_);
       case Container::kLoas:
         return MakeLoasFramer(content_type_, options_);
-      case Container::kTransportStream:
       case Container::kMp4:
       case Container::kUnsupported:
       case Container::kNotMedia:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "services/rtp-packager/media/latm.h"
 
@@ -58,11 +59,15 @@ bool IsMarkup(std::string_view text) {
   return false;
 }
 
-// Three packets of 188 bytes that begin with 0x47.
+// Three packets that begin with 0x47: of 188 bytes, of 204 (error correction behind each), or of
+// 192 (a timestamp before each).
 bool IsTransportStream(Bytes bytes) {
-  constexpr size_t kPacket = 188;
-  if (bytes.size() <= 2 * kPacket) return false;
-  return bytes[0] == 0x47 && bytes[kPacket] == 0x47 && bytes[2 * kPacket] == 0x47;
+  constexpr std::pair<size_t, size_t> kKinds[] = {{188, 0}, {204, 0}, {192, 4}};
+  return std::any_of(std::begin(kKinds), std::end(kKinds), [&](const auto& kind) {
+    const auto [size, first] = kind;
+    return bytes.size() > first + 2 * size && bytes[first] == 0x47 && bytes[first + size] == 0x47 &&
+           bytes[first + 2 * size] == 0x47;
+  });
 }
 
 // AAC in LOAS (ISO 14496-3 section 1.7.2), 11 bits of sync, 13 of length: by two headers, or where
@@ -89,9 +94,11 @@ const Magic* FindMagic(Bytes first_bytes) {
   return nullptr;
 }
 
-// Bytes that decide, for a stream that begins with this one.
-size_t BytesWanted(uint8_t first) {
-  if (first == 0x47) return kMagicBytesMax;  // a transport stream shows by its third packet
+// Bytes that decide, for a stream that begins so.
+size_t BytesWanted(Bytes bytes) {
+  const uint8_t first = bytes[0];
+  // A transport stream shows by its third packet.
+  if (first == 0x47 || (bytes.size() > 4 && bytes[4] == 0x47)) return kMagicBytesMax;
   if (first == 0x56) return kMagicBytesMax;  // LOAS by its second header
   return first == 'O' ? 64 : 16;             // Ogg by its first packet
 }
@@ -100,7 +107,7 @@ size_t BytesWanted(uint8_t first) {
 
 std::optional<Container> ContainerOf(Bytes first_bytes, bool complete) {
   if (first_bytes.empty()) return complete ? std::optional(Container::kElementary) : std::nullopt;
-  if (!complete && first_bytes.size() < BytesWanted(first_bytes[0])) return std::nullopt;
+  if (!complete && first_bytes.size() < BytesWanted(first_bytes)) return std::nullopt;
   if (const Magic* magic = FindMagic(first_bytes)) return magic->container;
   if (IsMarkup(AsText(first_bytes))) return Container::kNotMedia;
   if (IsTransportStream(first_bytes)) return Container::kTransportStream;
