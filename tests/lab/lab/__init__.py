@@ -6,7 +6,7 @@ from .icecast import Icecast
 from .namespace import Membership, Namespace
 from .network import SITE_PREFIX, Host, Lab, Leg, Link
 from .packets import Packet, Record, Rtcp, Rtp, Sap, has_bye, joins, leaves, sequence_gaps
-from .players import FfmpegListener, GstListener
+from .players import FfmpegListener, GstListener, VlcListener
 from .process import Process
 from .scene import TONE, Scene
 from .wait import let_pass, stays, wait_until
@@ -36,6 +36,7 @@ __all__ = [
     "SplitHeadend",
     "TONE",
     "TONE_NUMBER",
+    "VlcListener",
     "group4",
     "group6",
     "has_bye",

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from xml.sax.saxutils import escape
 
 from .network import Host
@@ -28,6 +29,8 @@ _CONFIG = """<icecast>
   <security><chroot>0</chroot></security>
 </icecast>
 """
+
+_MP3_FILE = ("-c:a", "libmp3lame", "-b:a", "128k", "-id3v2_version", "0", "-write_xing", "0")
 
 # mount format: encoder options, muxer, content type
 _FORMATS = {
@@ -100,12 +103,11 @@ class Icecast:
         wait_until(lambda: self._has_mount(mount), 15, f"mount {mount} at icecast2")
         return self.url(mount)
 
-    def file(self, name: str, frequency: float = 440, seconds: int = 600) -> str:
-        """A recording that it serves; the URL. It answers at once, where a mount answers only with its third
+    def file(self, name: str, frequency: float = 440, seconds: int = 600, encode: Sequence[str] = _MP3_FILE) -> str:
+        """A recording that it serves, by ffmpeg's options; the URL. It answers at once, where a mount answers only with its third
         buffer of 1400 bytes from then on, a quarter of a second at 128 kbit/s."""
         argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", f"sine=frequency={frequency}:duration={seconds}"]
-        argv += ["-ac", "2", "-c:a", "libmp3lame", "-b:a", "128k", "-id3v2_version", "0", "-write_xing", "0"]
-        subprocess.run([*argv, str(self._logs / "web" / name)], check=True)
+        subprocess.run([*argv, "-ac", "2", *encode, str(self._logs / "web" / name)], check=True)
         return self.url(name)
 
     def _has_mount(self, mount: str) -> bool:

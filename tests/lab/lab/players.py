@@ -130,6 +130,39 @@ class GstListener:
         self.process.stop(timeout)
 
 
+class VlcListener:
+    """VLC, told a URL and nothing else; it is run without root's rights, as it wants to be."""
+
+    def __init__(self, host: Host, url: str):
+        number = len(host.ns.processes) + 1
+        home = host.ns.directory / f"{host.name}-vlc-{number}"
+        home.mkdir()
+        home.chmod(0o777)
+        self._raw = home / "sound.raw"
+        sound_only = f"#transcode{{vcodec=none,acodec=s16l,channels=1,samplerate={sound.RATE}}}"
+        argv = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env", f"HOME={home}"]
+        argv += ["cvlc", "--no-video", f"--miface={host.leg.interface}"]
+        argv += ["--sout", f"{sound_only}:std{{access=file,mux=dummy,dst={self._raw}}}", url]
+        self.process = host.ns.start(argv, "vlc", stop_signal=signal.SIGINT)
+
+    def pcm(self) -> bytes:
+        return self._raw.read_bytes() if self._raw.exists() else b""
+
+    def tone_seconds(self, frequency: float) -> float:
+        return sound.tone_seconds(self.pcm(), frequency)
+
+    def wait_decoded(self, seconds: float, timeout: float) -> None:
+        def enough() -> bool:
+            if not self.process.alive():
+                raise PlayerEnded(f"{self.process.name} ended with {self.process.returncode}:\n{self.process.log()}")
+            return len(self.pcm()) / 2 / sound.RATE >= seconds
+
+        wait_until(enough, timeout, f"{seconds:g} s of sound ({self.process.log_path})")
+
+    def leave(self) -> None:
+        self.process.kill()
+
+
 def gst_pipeline(sdp: str, interface: str, bye_port: int) -> list[str]:
     """gst-launch's words from the sockets to mono sound of sound.RATE; the caller adds a sink."""
     lines = [line.split("=", 1) for line in sdp.splitlines() if "=" in line]
