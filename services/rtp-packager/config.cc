@@ -41,6 +41,7 @@ void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
   table.Read("user_agent", options.user_agent);
   table.Read("name_servers", options.name_servers);
   table.Read("ca_file", options.ca_file);
+  table.Read("hls_audio_bits_max", options.hls.audio_bits_max, {8'000, 100'000'000});
   std::string proxy;
   std::vector<std::string> no_proxy;
   table.Read("http_proxy", proxy);

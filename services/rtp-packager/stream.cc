@@ -121,6 +121,7 @@ void Stream::OnAnswered(const SourceHead& head) {
   url_index_ = head.url_index;
   source_url_ = head.url;
   content_type_ = head.content_type;
+  source_pause_max_ = head.pause_max;
   if (!head.icy_name.empty()) texts_.name = head.icy_name;
   if (!head.icy_url.empty()) texts_.url = head.icy_url;
   if (head.bitrate_kbps > 0) icy_bits_per_second_ = static_cast<uint32_t>(head.bitrate_kbps) * 1000;

@@ -215,6 +215,7 @@ class Stream : public SourceObserver {
   std::unique_ptr<Source> source_;
   std::unique_ptr<Framer> framer_;
   std::string content_type_;
+  Duration source_pause_max_{};
   // icy-br; 0: unknown.
   uint32_t icy_bits_per_second_ = 0;
   size_t url_index_ = 0;

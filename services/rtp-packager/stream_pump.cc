@@ -14,6 +14,7 @@ constexpr Duration kOversleep = 1s;
 // Media that came too late once will do so again, by a little more or less: this much more than was
 // missing is held from then on.
 constexpr Duration kLateMargin = 50ms;
+constexpr Duration kPauseMargin = 2s;
 
 }  // namespace
 
@@ -52,7 +53,11 @@ void Stream::AdvanceSource(MonoTime now) {
 
 MonoTime Stream::StallAt() const {
   if (!source_ || paused_) return kNever;
-  return flowing_ ? last_media_ + options_.stall_limit : opened_at_ + options_.opening_limit;
+  if (!flowing_) return opened_at_ + options_.opening_limit;
+  // A source that comes in pieces ends by itself; this is for one that does not.
+  const Duration pause_max =
+      source_pause_max_ > Duration{} ? source_pause_max_ + kPauseMargin : Duration{};
+  return last_media_ + std::max(options_.stall_limit, pause_max);
 }
 
 bool Stream::ReserveReady(MonoTime now) const {

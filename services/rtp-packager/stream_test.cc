@@ -117,6 +117,19 @@ TEST_F(StreamTest, SourceGoneForTwentySecondsIsReopenedAndGoesOn) {
   EXPECT_EQ(Byes(V6()), 0u);
 }
 
+TEST_F(StreamTest, ASourceThatComesInPiecesMayPauseAsLongAsItSays) {
+  Apply(Request(V6(), true));
+  opener_.latest().Requested(now());
+  opener_.latest().Answer({.content_type = "audio/mpeg", .pause_max = 15s});
+  Deliver(4s);
+  Advance(14s);
+  EXPECT_TRUE(opener_.latest().alive());
+  EXPECT_EQ(StatusOf(V6()).state, StreamState::kSilent);
+  EXPECT_EQ(opener_.opened(), 1u);
+  Advance(4s);
+  EXPECT_EQ(opener_.opened(), 2u) << "it did not end by itself";
+}
+
 TEST_F(StreamTest, StalledConnectionIsLeftForTheNextUrl) {
   Apply(Request(V6(), true));
   Answer(4s);

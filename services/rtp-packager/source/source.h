@@ -55,6 +55,9 @@ struct SourceHead {
   std::string icy_url;
   std::string icy_genre;
   int bitrate_kbps = 0;
+  // Media that comes in pieces may stay away so long without being gone; the source itself ends
+  // when it is longer. 0: it flows.
+  Duration pause_max{};
   // Which of SourceRequest.urls led here: where to begin when it is opened again.
   size_t url_index = 0;
 };

@@ -217,6 +217,7 @@ COMMON: dict[str, Action] = {
     "missing": doc("text/html", "<html>gone</html>", "404 Not Found"),
 }
 M3U = "#EXTM3U\nlive\n"
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n"
 BUSY = "<html><head><title>Choose one</title></head>"
 AUTHORIZED = "Authorization: Basic " + base64.b64encode(b"me:hunter2").decode()
 ENTITIES = (
@@ -287,7 +288,16 @@ LISTS = [
     fails("RSS", "application/rss+xml is nothing to play", doc("application/rss+xml", "<rss><channel></channel></rss>")),
     fails("JSON", "application/json is nothing to play", doc("application/json", '{"error": "no such station"}')),
     fails("DASH", "application/dash+xml is nothing to play", doc("application/dash+xml", "<?xml version='1.0'?><MPD>")),
-    fails("HLS", "an HLS playlist", doc("audio/x-mpegurl", "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXT-X-ENDLIST\n")),
+    plays("HLS of MP3", {"": doc("text/plain", HLS + "#EXTINF:5,One\ntone\n#EXTINF:5,Two\ntone\n"),
+                         "tone": lambda visit: doc("audio/mpeg", visit.tone())(visit)}, ffmpeg=True),
+    fails("HLS without segments", "an HLS playlist without segments", doc("audio/x-mpegurl", HLS + "#EXT-X-ENDLIST\n")),
+    fails("HLS of missing segments", "/a.ts: 404 Not Found", doc("audio/x-mpegurl", HLS + "#EXTINF:5,\na.ts\n")),
+    fails("HLS of missing variants", "/b: 404 Not Found", doc("audio/x-mpegurl", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2\na\n"
+                                                              "#EXT-X-STREAM-INF:BANDWIDTH=1\nb\n")),
+    fails("HLS encrypted", "encrypted by SAMPLE-AES, which is not supported",
+          doc("audio/x-mpegurl", HLS + '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"\n#EXTINF:5,\na.ts\n')),
+    fails("HLS without end", "a playlist larger than 1048576 bytes", begin("audio/x-mpegurl", raw(HLS),
+                                                                           endless(b"#EXTINF:5,\na.ts\n"))),
 ]
 
 REDIRECTS = [

@@ -60,6 +60,10 @@ std::optional<SourceError> HlsPlayer::Begin(const SourceUrl& url, std::string_vi
     choices_ = ChooseHlsVariants(*master, options_.audio_bits_max);
     return std::nullopt;
   }
+  const auto& media = std::get<HlsMediaPlaylist>(*list);
+  if (media.end_list && media.segments.empty()) {
+    return SourceError{SourceErrorReason::kPlaylist, "an HLS playlist without segments"};
+  }
   choices_ = {{.uri = "", .bits_per_second = 0, .has_video = false}};
   TakePlaylist(url, std::get<HlsMediaPlaylist>(std::move(*list)));
   return std::nullopt;
@@ -364,7 +368,7 @@ void HlsPlayer::CountFailure(const SourceError& error, MonoTime now) {
   error_ = error;
   ++failures_;
   // At the start nobody listens yet, and the station may have another URL.
-  const bool at_once = !started_ && !loaded_;
+  const bool at_once = !started_ && current() == nullptr;
   if (at_once || failures_ >= options_.failures_max) {
     if (!(started_ && IsUnreachable(error)) && TakeNextChoice(now)) return;
     if (!started_) {

@@ -402,6 +402,14 @@ TEST_F(HlsPlayerTest, EndsAtOnceWhereNoVariantBegins) {
   EXPECT_EQ(requests_.size(), 2u);
 }
 
+TEST_F(HlsPlayerTest, EndsAtOnceWhereNoSegmentIsThere) {
+  server_ = [](std::string_view) { return std::nullopt; };
+  Begin("#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\na.ts\n");
+  RunToEnd();
+  EXPECT_EQ(end_->reason, SourceErrorReason::kHttpStatus);
+  EXPECT_LT(now_, kStart + 1s);
+}
+
 // Both variants of one encoder, each counting its own way.
 TEST_F(HlsPlayerTest, AnotherVariantGoesOnWhereTheFirstStopped) {
   for (const bool dates : {false, true}) {

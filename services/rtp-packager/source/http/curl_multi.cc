@@ -84,6 +84,7 @@ class CurlMulti::Transfer {
       Set(CURLOPT_USERNAME, request.user.c_str());
       Set(CURLOPT_PASSWORD, request.password.c_str());
     }
+    if (!request.range.empty()) Set(CURLOPT_RANGE, request.range.c_str());
     if (pin != nullptr) Set(CURLOPT_RESOLVE, pin);
     // A bad file shows itself as a TLS error of each transfer.
     if (!request.ca_file.empty()) Set(CURLOPT_CAINFO, request.ca_file.c_str());

@@ -36,6 +36,7 @@ struct CurlRequest {
   std::string url;  // http or https, without user name and password
   std::string user;
   std::string password;
+  std::string range;  // "0-499"; empty for the whole
   // "name:port:address,[address]", so that libcurl resolves nothing: of the host or, where there is
   // one, of the proxy; empty where that is an address.
   std::string pin;

@@ -61,8 +61,8 @@ bool IsTlsError(CURLcode code) {
 }  // namespace
 
 HttpFetch::HttpFetch(HttpClient client, const SourceUrl& url, bool local,
-                     HttpFetchObserver& observer)
-    : client_(client), url_(url), local_(local), observer_(observer) {
+                     HttpFetchObserver& observer, std::string range)
+    : client_(client), url_(url), local_(local), observer_(observer), range_(std::move(range)) {
   if (url.literal) {
     Start({*url.literal});
     return;
@@ -161,6 +161,7 @@ CurlRequest HttpFetch::MakeRequest() const {
   return {.url = url_.ToString(),
           .user = url_.user,
           .password = url_.password,
+          .range = range_,
           .user_agent = client_.options.user_agent,
           .ca_file = client_.options.ca_file,
           .connect_timeout = client_.options.connect_timeout,

@@ -46,7 +46,9 @@ class HttpFetchObserver {
 // header comes; from there the time is the observer's to watch. A header over its limits ends it.
 class HttpFetch : private CurlObserver {
  public:
-  HttpFetch(HttpClient client, const SourceUrl& url, bool local, HttpFetchObserver& observer);
+  // `range`: "0-499", or empty for the whole.
+  HttpFetch(HttpClient client, const SourceUrl& url, bool local, HttpFetchObserver& observer,
+            std::string range = "");
   ~HttpFetch() override;  // aborts
   HttpFetch(const HttpFetch&) = delete;
   HttpFetch& operator=(const HttpFetch&) = delete;
@@ -79,6 +81,7 @@ class HttpFetch : private CurlObserver {
   SourceUrl url_;
   bool local_;
   HttpFetchObserver& observer_;
+  std::string range_;
   NameResolver::LookupId lookup_ = 0;
   CurlMulti::Transfer* transfer_ = nullptr;
   EventLoop::TimerId timer_ = 0;

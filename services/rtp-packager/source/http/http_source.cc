@@ -13,6 +13,7 @@
 #include "services/rtp-packager/source/content_decoder.h"
 #include "services/rtp-packager/source/content_sniffer.h"
 #include "services/rtp-packager/source/html_page.h"
+#include "services/rtp-packager/source/http/hls_session.h"
 #include "services/rtp-packager/source/icy_splitter.h"
 #include "services/rtp-packager/source/source_walk.h"
 
@@ -27,7 +28,7 @@ std::string Seconds(Duration duration) {
 
 // Drives a SourceWalk with one fetch after the other. The observer may destroy it in any call, so
 // nothing of it is touched after one without asking `life_`.
-class HttpSource : public Source, private HttpFetchObserver {
+class HttpSource : public Source, private HttpFetchObserver, private HlsObserver {
  public:
   HttpSource(HttpSourceOpener& opener, const SourceRequest& request, SourceObserver& observer)
       : opener_(opener),
@@ -55,6 +56,7 @@ class HttpSource : public Source, private HttpFetchObserver {
   void SetPaused(bool paused) override {
     if (std::exchange(paused_, paused) == paused) return;
     if (fetch_ != nullptr) fetch_->SetPaused(paused);
+    if (hls_ != nullptr) hls_->SetPaused(paused);
     // The time in pause is nobody's silence.
     if (!paused) last_media_ = MonoNow();
   }
@@ -65,22 +67,26 @@ class HttpSource : public Source, private HttpFetchObserver {
     kSniffing,  // a header, and too few bytes to tell what it is
     kReading,   // a list or a page, to its end
     kPlaying,
+    kSegments,  // an HLS playlist, which hls_ plays
     kClosed,
   };
 
   void Fetch() {
     ClearTimer();
     fetch_.reset();
+    hls_.reset();
     collected_.clear();
     if (walk_.current() == nullptr) return Close(walk_.error());
     state_ = State::kAsking;
     ++opener_.stats_.requests;
     ++fetches_;
-    const HttpClient client = {opener_.loop_, opener_.options_, opener_.resolver_, opener_.multi_,
-                               session_};
     HttpFetchObserver& self = *this;
-    fetch_ = std::make_unique<HttpFetch>(client, *walk_.current(), local_, self);
+    fetch_ = std::make_unique<HttpFetch>(Client(), *walk_.current(), local_, self);
     if (paused_) fetch_->SetPaused(true);
+  }
+
+  HttpClient Client() const {
+    return {opener_.loop_, opener_.options_, opener_.resolver_, opener_.multi_, session_};
   }
 
   void OnFetchRequested(MonoTime time) override {
@@ -162,11 +168,10 @@ class HttpSource : public Source, private HttpFetchObserver {
       case ContentKind::kMedia:
         return BeginPlaying(body);
       case ContentKind::kPlaylist:
+      case ContentKind::kHls:
       case ContentKind::kHtml:
         if (collected_.empty()) Collect(body);
         return BeginReading(complete);
-      case ContentKind::kHls:
-        return Fail(SourceErrorReason::kPlaylist, "an HLS playlist, which is not supported");
       case ContentKind::kOther:
         break;
     }
@@ -190,13 +195,17 @@ class HttpSource : public Source, private HttpFetchObserver {
 
   void Read(Bytes body) {
     Collect(body);
-    const size_t bytes_max = opener_.options_.document_bytes_max;
+    const size_t bytes_max = kind_ == ContentKind::kHls ? opener_.options_.hls.limits.bytes_max
+                                                        : opener_.options_.document_bytes_max;
     if (collected_.size() <= bytes_max) return;
     if (kind_ == ContentKind::kHtml) return FinishReading();
     Fail(SourceErrorReason::kPlaylist, fmt::format("a playlist larger than {} bytes", bytes_max));
   }
 
-  void FinishReading() { kind_ == ContentKind::kHtml ? FollowPage() : FollowPlaylist(); }
+  void FinishReading() {
+    if (kind_ == ContentKind::kHtml) return FollowPage();
+    kind_ == ContentKind::kHls ? PlayHls() : FollowPlaylist();
+  }
 
   void FollowPage() {
     const HtmlPage page = ReadHtmlPage(collected_);
@@ -210,6 +219,7 @@ class HttpSource : public Source, private HttpFetchObserver {
     const PlaylistLimits limits = {.bytes_max = opener_.options_.document_bytes_max,
                                    .entries_max = opener_.options_.walk.playlist_targets_max};
     const auto playlist = ParseList(collected_, limits);
+    if (!playlist.ok() && playlist.error() == PlaylistError::kHls) return PlayHls();
     if (!playlist.ok()) {
       return Fail(SourceErrorReason::kPlaylist,
                   fmt::format("a playlist that is {}", ToString(playlist.error())));
@@ -220,12 +230,58 @@ class HttpSource : public Source, private HttpFetchObserver {
     Fetch();
   }
 
-  void BeginPlaying(Bytes body) {
-    state_ = State::kPlaying;
+  // The response at hand is the playlist: no second request for it.
+  void PlayHls() {
+    HlsPlayer player(opener_.options_.hls);
+    const auto error = player.Begin(*walk_.current(), collected_, opener_.loop_.now());
+    if (error) return Fail(error->reason, error->text);
+    ClearTimer();
+    fetch_.reset();
+    collected_.clear();
+    state_ = State::kSegments;
+    ++fetches_;
+    HlsObserver& self = *this;
+    hls_ = std::make_unique<HlsSession>(Client(), local_, std::move(player), self);
+    if (paused_) hls_->SetPaused(true);
+  }
+
+  void OnHlsRequest() override { ++opener_.stats_.requests; }
+
+  void OnHlsAnswered(const std::string& content_type) override {
+    answered_ = true;
+    FillHead();
+    const HlsPlayer& player = hls_->player();
+    const std::string url = player.playlist_url().ToString();
+    if (url != head_.url) head_.hops.push_back(url);
+    head_.url = url;
+    head_.content_type = content_type;
+    head_.pause_max = player.patience();
+    if (!player.has_video()) {
+      head_.bitrate_kbps = static_cast<int>(player.bits_per_second() / 1000);
+    }
+    observer_.OnAnswered(head_);
+  }
+
+  void OnHlsMedia(Bytes media) override { observer_.OnMedia(media); }
+
+  void OnHlsTitle(const std::string& title) override { observer_.OnTitle({title, ""}); }
+
+  void OnHlsEnd(const SourceError& error) override {
+    const SourceError own = error;
+    if (!answered_) return Fail(own.reason, own.text);
+    Close({own.reason, walk_.Describe(own.text)});
+  }
+
+  void FillHead() {
     ++opener_.stats_.answered;
     head_.url = walk_.current()->ToString();
     head_.hops = walk_.hops();
     head_.url_index = walk_.url_index();
+  }
+
+  void BeginPlaying(Bytes body) {
+    state_ = State::kPlaying;
+    FillHead();
     last_media_ = MonoNow();
     WatchSilence();
     // What has been collected must not move while it is being told.
@@ -296,6 +352,7 @@ class HttpSource : public Source, private HttpFetchObserver {
   void Close(const SourceError& error) {
     ClearTimer();
     fetch_.reset();
+    hls_.reset();
     state_ = State::kClosed;
     ++opener_.stats_.closed[static_cast<size_t>(error.reason)];
     observer_.OnClosed(error);
@@ -320,9 +377,11 @@ class HttpSource : public Source, private HttpFetchObserver {
   std::optional<IcySplitter> splitter_;
   std::optional<ContentDecoder> decoder_;
   bool bare_ = false;
-  uint64_t fetches_ = 0;
+  uint64_t fetches_ = 0;  // begun, or done with
   MonoTime last_media_;
   std::unique_ptr<HttpFetch> fetch_;
+  std::unique_ptr<HlsSession> hls_;
+  bool answered_ = false;  // by HLS
 };
 
 HttpSourceOpener::HttpSourceOpener(EventLoop& loop, HttpSourceOptions options)

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "services/common/time/mono_time.h"
+#include "services/rtp-packager/source/hls/hls_player.h"
 #include "services/rtp-packager/source/proxy_rules.h"
 #include "services/rtp-packager/source/source_walk.h"
 
@@ -32,6 +33,7 @@ struct HttpSourceOptions {
   // Sources open at a time; one more is closed at once (kInternal).
   size_t sources_max = 1000;
   SourceWalkOptions walk;
+  HlsOptions hls;
 };
 
 }  // namespace headwater
