@@ -10,6 +10,7 @@
 #include "services/rtp-packager/media/elementary_framer.h"
 #include "services/rtp-packager/media/loas_framer.h"
 #include "services/rtp-packager/media/magic.h"
+#include "services/rtp-packager/media/mp4_framer.h"
 #include "services/rtp-packager/media/ogg_framer.h"
 #include "services/rtp-packager/media/ts_framer.h"
 #include "services/rtp-packager/media/ts_pes.h"
@@ -99,6 +100,7 @@ class SniffingFramer : public Framer {
       case Container::kLoas:
         return MakeLoasFramer(content_type_, options_);
       case Container::kMp4:
+        return MakeMp4Framer(content_type_, options_);
       case Container::kUnsupported:
       case Container::kNotMedia:
         break;

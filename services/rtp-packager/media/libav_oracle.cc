@@ -129,4 +129,23 @@ std::vector<std::vector<uint8_t>> PacketsOfLibav(const AudioFormat& format,
   return packets;
 }
 
+std::vector<std::vector<uint8_t>> AudioPacketsOfLibav(const std::string& sample) {
+  const std::string path = std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + sample;
+  AVFormatContext* context = nullptr;
+  HW_CHECK(avformat_open_input(&context, path.c_str(), nullptr, nullptr) == 0);
+  HW_CHECK(avformat_find_stream_info(context, nullptr) >= 0);
+  const int stream = av_find_best_stream(context, AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
+  std::vector<std::vector<uint8_t>> packets;
+  AVPacket* packet = av_packet_alloc();
+  while (av_read_frame(context, packet) == 0) {
+    if (packet->stream_index == stream) {
+      packets.emplace_back(packet->data, packet->data + packet->size);
+    }
+    av_packet_unref(packet);
+  }
+  av_packet_free(&packet);
+  avformat_close_input(&context);
+  return packets;
+}
+
 }  // namespace headwater

@@ -24,4 +24,7 @@ std::vector<std::vector<uint8_t>> PacketsOfLibav(const AudioFormat& format,
                                                  const std::vector<AudioFrame>& frames,
                                                  int packet_size, int max_delay_us);
 
+// The packets of the first audio stream of a sample, as libavformat's demuxer finds them.
+std::vector<std::vector<uint8_t>> AudioPacketsOfLibav(const std::string& sample);
+
 }  // namespace headwater
