@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "services/common/wire/byte_reader.h"
 #include "services/rtp-packager/media/aac_config.h"
@@ -44,9 +45,8 @@ Bytes Find(Bytes bytes, uint32_t type) {
   return {};
 }
 
-template <size_t kCount>
-Bytes FindPath(Bytes bytes, const char (&path)[kCount][5]) {
-  for (const auto& name : path) bytes = Find(bytes, Mp4Type(name));
+Bytes FindPath(Bytes bytes, std::initializer_list<uint32_t> path) {
+  for (const uint32_t type : path) bytes = Find(bytes, type);
   return bytes;
 }
 
@@ -148,7 +148,7 @@ Mp4Error ReadSampleEntry(Bytes stsd, Mp4Track& track) {
   const Bytes children = reader.Rest();
   if (entry->type == Mp4Type("mp4a")) {
     Bytes esds = Find(children, Mp4Type("esds"));
-    if (esds.empty()) esds = FindPath(children, {"wave", "esds"});
+    if (esds.empty()) esds = FindPath(children, {Mp4Type("wave"), Mp4Type("esds")});
     ReadEsds(esds, track);
   } else if (entry->type == Mp4Type("Opus")) {
     ReadOpus(Find(children, Mp4Type("dOps")), track);
@@ -223,7 +223,7 @@ uint32_t TrackId(Bytes trak) {
 }
 
 bool IsSound(Bytes trak) {
-  ByteReader reader(FindPath(trak, {"mdia", "hdlr"}));
+  ByteReader reader(FindPath(trak, {Mp4Type("mdia"), Mp4Type("hdlr")}));
   reader.Skip(8);
   return reader.U32() == Mp4Type("soun");
 }
@@ -309,7 +309,7 @@ Mp4Movie ParseMp4Movie(Bytes moov) {
   while (const auto box = boxes.Next()) {
     if (box->type != Mp4Type("trak") || !IsSound(box->body)) continue;
     movie.track.id = TrackId(box->body);
-    const Bytes stbl = FindPath(box->body, {"mdia", "minf", "stbl"});
+    const Bytes stbl = FindPath(box->body, {Mp4Type("mdia"), Mp4Type("minf"), Mp4Type("stbl")});
     movie.error = ReadSampleEntry(Find(stbl, Mp4Type("stsd")), movie.track);
     if (movie.error == Mp4Error::kNone) movie.error = ReadSampleTables(stbl, movie.samples);
     break;

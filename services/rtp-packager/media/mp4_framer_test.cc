@@ -103,7 +103,9 @@ TEST(Mp4FramerTest, ATruncatedStreamGivesItsWholeFrames) {
       ASSERT_GE(framed.frames.size(), frames);
       ASSERT_LE(framed.frames.size(), whole.size());
       frames = framed.frames.size();
-      if (frames > 0) ASSERT_EQ(framed.frames.back().bytes, whole[frames - 1]);
+      if (frames > 0) {
+        ASSERT_EQ(framed.frames.back().bytes, whole[frames - 1]);
+      }
     }
   }
 }
@@ -176,9 +178,9 @@ TEST(Mp4FramerTest, HoldsWithEachByteOfTheIndexChanged) {
   const auto file = ReadSample(kCmaf);
   const size_t index = Only(file, "ftyp moov").size() + 600;
   for (size_t at = 0; at < index; ++at) {
-    for (const uint8_t value : {0x00, 0x01, 0x7f, 0xff}) {
+    for (const int value : {0x00, 0x01, 0x7f, 0xff}) {
       auto broken = file;
-      broken[at] = value;
+      broken[at] = static_cast<uint8_t>(value);
       size_t bytes = 0;
       for (const AudioFrame& frame : Frame(broken).frames) bytes += frame.bytes.size();
       ASSERT_LE(bytes, file.size());

@@ -16,6 +16,7 @@ from pathlib import Path
 
 PORT, TLS_PORT, DNS_PORT = 8080, 8443, 5300
 METAINT = 4096
+HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n"
 NAME, TITLE = "Radio Béton", "Die Ärzte - It's a 'Lab'; really"
 
 
@@ -117,6 +118,12 @@ def serve_path(sock, path: str, head: str, directory: Path) -> None:
         redirect(sock, path[3:])
     elif path.startswith("list/"):
         answer(sock, "audio/x-mpegurl", f"#EXTM3U\n{path[5:]}\n")
+    elif path.startswith("variant/"):
+        answer(sock, "audio/x-mpegurl", f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{path[8:]}\n")
+    elif path.startswith("segment/"):
+        answer(sock, "audio/x-mpegurl", f"{HLS}#EXTINF:5,\n{path[8:]}\n")
+    elif path.startswith("key/"):
+        answer(sock, "audio/x-mpegurl", f'{HLS}#EXT-X-KEY:METHOD=AES-128,URI="{path[4:]}"\n#EXTINF:5,\n/live\n')
     elif path.startswith("asx/"):
         answer(sock, "video/x-ms-asf", f"<asx><base href='{path[4:]}'><entry><ref href='?x'></entry></asx>")
     elif path.startswith("html/"):

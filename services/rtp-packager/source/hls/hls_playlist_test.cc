@@ -39,7 +39,7 @@ TEST(HlsPlaylistTest, ReadsALiveList) {
       "#EXT-X-DISCONTINUITY-SEQUENCE:4\r\n\r\n"
       "#EXT-X-PROGRAM-DATE-TIME:2026-11-23T03:00:00.500+01:00\r\n"
       "#EXTINF:5.005,Björk - It's, oh so quiet\r\nhttps://media.example/2680.ts\r\n"
-      "# a comment\r\n#EXT-X-UNKNOWN:x\r\n"
+      "# a comment\r\n#EXT-X-UNKNOWN:x\r\n#EXT-X-PROGRAM-DATE-TIME:2026-11-23T02:00:05.505+0000\r\n"
       "#EXTINF:6\r\n2681.ts?token=a,b\r\n"
       "#EXT-X-DISCONTINUITY\r\n#EXTINF:3.003,\r\nad/1.ts\r\n");
   EXPECT_EQ(list.target_duration, 6s);
@@ -52,6 +52,7 @@ TEST(HlsPlaylistTest, ReadsALiveList) {
   EXPECT_EQ(list.segments[0].duration, 5005ms);
   EXPECT_EQ(list.segments[0].date_time,
             absl::FromUnixMillis(1795399200500));  // 2026-11-23T02:00:00.5Z
+  EXPECT_EQ(list.segments[1].date_time, absl::FromUnixMillis(1795399205505));
   EXPECT_FALSE(list.segments[0].discontinuity);
   EXPECT_EQ(list.segments[1].uri, "2681.ts?token=a,b");
   EXPECT_EQ(list.segments[1].title, "");
