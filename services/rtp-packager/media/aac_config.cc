@@ -99,8 +99,8 @@ std::optional<AacConfig> ParseAacConfig(Bytes bytes) {
 std::vector<uint8_t> WriteAacConfig(const AudioFormat& format) {
   const std::optional<uint8_t> rate_index = AacRateIndex(format.sample_rate);
   HW_CHECK(rate_index.has_value());
-  const unsigned bits =
-      unsigned{format.object_type} << 11 | unsigned{*rate_index} << 7 | format.channel_config << 3;
+  const unsigned bits = unsigned{format.object_type} << 11 | unsigned{*rate_index} << 7 |
+                        unsigned{format.channel_config} << 3;
   return {static_cast<uint8_t>(bits >> 8), static_cast<uint8_t>(bits)};
 }
 

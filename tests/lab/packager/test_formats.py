@@ -2,10 +2,13 @@
 
 import subprocess
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from lab import FIRST_NUMBER, TONE, FfmpegListener, GstListener, of_kind, sequence_gaps, wait_until
+from lab import FIRST_NUMBER, TONE, FfmpegListener, GstListener, let_pass, of_kind, sequence_gaps, sound, wait_until
+
+MEDIA = Path(__file__).resolve().parents[2] / "data" / "media"
 
 # Files in turn, for ever, at the pace of their bit rate behind a burst of two seconds: a station that changes its encoder.
 CHANGING_STATION = """
@@ -27,6 +30,14 @@ CHANGING_STATION = """
 """
 
 
+def serve_files(headend, port: int, files) -> str:
+    """CHANGING_STATION of these files; its URL."""
+    internet = headend.internet
+    internet.ns.start(["/usr/bin/python3", "-c", textwrap.dedent(CHANGING_STATION), str(port), *files], f"station-{port}")
+    wait_until(lambda: str(port) in internet.ns.run("ss", "-Htln"), 10, "the station listens")
+    return f"http://[{internet.leg.ipv6}]:{port}/"
+
+
 def tone_file(path, frequency: float, rate: int, channels: int, codec: str, muxer: str):
     """Four seconds at 128 kb/s."""
     source = f"sine=frequency={frequency}:sample_rate={rate}:duration=4"
@@ -39,7 +50,8 @@ def tone_file(path, frequency: float, rate: int, channels: int, codec: str, muxe
 
 
 @pytest.mark.parametrize("options", [dict(format="aac"), dict(format="aac", channels=1, rate=24000, bitrate="32k"),
-                                     dict(format="mp3", channels=1, rate=22050, bitrate="32k")], ids=str)
+                                     dict(format="mp3", channels=1, rate=22050, bitrate="32k"), dict(format="opus"),
+                                     dict(format="opus", channels=1, bitrate="24k")], ids=str)
 def test_both_stock_players_hear_the_station(unstarted, options):
     scene = unstarted
     url = scene.headend.icecast.mount("other", TONE, **options)
@@ -62,10 +74,7 @@ def test_a_station_that_changes_rate_layer_and_channels_plays_on(unstarted, tmp_
     tones = {440: (44100, 2, "libmp3lame", "mp3"), 880: (48000, 2, "mp2", "mp2"), 660: (32000, 1, "libmp3lame", "mp3")}
     files = [tone_file(tmp_path / f"{f}.{muxer}", f, rate, channels, codec, muxer)
              for f, (rate, channels, codec, muxer) in tones.items()]
-    internet = scene.headend.internet
-    internet.ns.start(["/usr/bin/python3", "-c", textwrap.dedent(CHANGING_STATION), "8081", *files], "changing-station")
-    wait_until(lambda: "8081" in internet.ns.run("ss", "-Htln"), 10, "the station listens")
-    scene.headend.write_lineup({FIRST_NUMBER: ("Changing", f"http://[{internet.leg.ipv6}]:8081/")})
+    scene.headend.write_lineup({FIRST_NUMBER: ("Changing", serve_files(scene.headend, 8081, files))})
     scene.start()
     listener = FfmpegListener(scene.alice, scene.group6)
     listener.wait_decoded(15, 40)
@@ -75,3 +84,60 @@ def test_a_station_that_changes_rate_layer_and_channels_plays_on(unstarted, tmp_
     assert not sequence_gaps(rtp)
     assert len({p.rtp().ssrc for p in rtp}) == 1
     assert {p.rtp().payload_type for p in rtp} == {14}
+
+
+def opus_song(path, frequency: float, title: str, channels: int):
+    """Four seconds at 128 kb/s, with a title as a playout's encoder writes it."""
+    argv = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-f", "lavfi"]
+    argv += ["-i", f"sine=frequency={frequency}:sample_rate=48000:duration=4", "-ac", str(channels), "-c:a", "libopus"]
+    argv += ["-b:a", "128k", "-vbr", "off", "-metadata", "artist=Lab", "-metadata", f"title={title}", "-f", "ogg", path]
+    subprocess.run(argv, check=True, timeout=30)
+    return path
+
+
+def test_a_chained_opus_station_plays_on_and_tells_each_song(unstarted, tmp_path):
+    """Each song is a chain link of its own, one of them in mono: one SSRC, one format, a new version of the SDP for each title."""
+    scene = unstarted
+    songs = {440: ("First", 2), 880: ("Second", 1)}
+    files = [opus_song(tmp_path / f"{f}.opus", f, title, channels) for f, (title, channels) in songs.items()]
+    scene.headend.write_lineup({FIRST_NUMBER: ("Chained", serve_files(scene.headend, 8082, files))})
+    scene.start()
+    listener = FfmpegListener(scene.alice, scene.group6)
+    listener.wait_decoded(12, 40)
+    for frequency in songs:
+        assert listener.tone_seconds(frequency) >= 2.5, frequency
+    rtp = scene.capture.select(of_kind("rtp", scene.group6))
+    assert not sequence_gaps(rtp)
+    assert len({p.rtp().ssrc for p in rtp}) == 1
+    assert {p.rtp().payload_type for p in rtp} == {97}
+    sdps = [p.sap().body for p in scene.capture.select(of_kind("sap", scene.group6)) if not p.sap().deletion]
+    assert {line for sdp in sdps for line in sdp.splitlines() if line.startswith("i=")} >= {"i=Lab - First", "i=Lab - Second"}
+    assert {line for sdp in sdps for line in sdp.splitlines() if ":97" in line} == {"a=rtpmap:97 opus/48000/2", "a=fmtp:97 sprop-stereo=1"}
+
+
+@pytest.mark.parametrize("sample", ["he_aac_44100_stereo.aac", "he_aac_v2_44100_stereo.aac", "he_aac_44100_stereo.loas",
+                                    "he_aac_v2_44100_stereo.loas"])
+def test_both_stock_players_hear_he_aac_at_its_rate(unstarted, sample):
+    """The SDP tells the core's rate and nothing of SBR; a player that did not find it would play an octave off, or half as long."""
+    scene = unstarted
+    url = serve_files(scene.headend, 8083, [str(MEDIA / sample)])
+    scene.headend.write_lineup({FIRST_NUMBER: ("HE-AAC", url)})
+    scene.start()
+    listener = FfmpegListener(scene.alice, scene.group6)
+    listener.wait_decoded(3, 30)
+    sdp = scene.capture.wait_packet(of_kind("sap", scene.group6), 5).sap().body
+    assert "mpeg4-generic/22050/" in sdp
+    with scene.bob.join(scene.group6):
+        other = GstListener(scene.bob, sdp)
+        other.wait_decoded(3, 30)
+        other.leave()
+    for player in (listener, other):
+        # In windows of 100 ms, of which some hold the seam of the looped sample.
+        pcm, window = sound.samples(player.pcm())[sound.RATE :], sound.RATE // 10
+        windows = [pcm[i : i + window] for i in range(0, len(pcm) - window + 1, window)]
+        heard = sum(sound.tone_share(w, 440) + sound.tone_share(w, 660) > 0.8 for w in windows)
+        assert heard > len(windows) / 2, (heard, len(windows))
+    # As much sound as time: within the first burst and what a player holds.
+    begin = listener.decoded_seconds
+    let_pass(3)
+    assert 2.2 < listener.decoded_seconds - begin < 3.8
