@@ -81,7 +81,7 @@ class DirectoryServiceTest : public ::testing::Test {
     std::filesystem::rename(folder_ + "/new", folder_ + "/radio.toml");
   }
   void Reload() {
-    OnLoopThread([this] { reload_ = shell_->Reload(options_); });
+    OnLoopThread([this] { reload_ = shell_->Reload(options_).status(); });
   }
 
   template <typename Request, typename Response>

@@ -18,19 +18,21 @@ absl::StatusOr<std::unique_ptr<DirectoryShell>> DirectoryShell::Open(EventLoop& 
   ASSIGN_OR_RETURN(auto formats, store->LoadFormats());
   std::unique_ptr<DirectoryShell> shell(
       new DirectoryShell(loop, log, registry, std::move(store),
-                         Directory(std::move(numbers), std::move(formats)), options.reload_delay));
+                         Directory(std::move(numbers), std::move(formats)), options));
   RETURN_IF_ERROR(shell->Load(options));
   return shell;
 }
 
 DirectoryShell::DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
                                std::unique_ptr<StationStore> store, Directory directory,
-                               Duration delay)
+                               const Options& options)
     : log_(log),
+      database_(options.database),
+      reload_delay_(options.reload_delay),
       store_(std::move(store)),
       directory_(std::move(directory)),
       metrics_(registry),
-      watcher_(loop, delay, [this] { (void)Reload(Options(wanted_)); }) {}
+      watcher_(loop, reload_delay_, [this] { (void)Reload(Options(wanted_)); }) {}
 
 absl::Status DirectoryShell::Load(const Options& options) {
   wanted_ = options;
@@ -56,17 +58,20 @@ absl::Status DirectoryShell::Load(const Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status DirectoryShell::Reload(const Options& options) {
+absl::StatusOr<std::vector<std::string>> DirectoryShell::Reload(const Options& options) {
   const uint64_t before = directory_.plan_revision();
   absl::Status status = Load(options);
   if (!status.ok()) {
     metrics_.OnLoadRefused();
     log_.Error("lineups refused, those before stay in force",
                {{"error", FromAbsl(status.message())}});
-  } else if (directory_.plan_revision() != before && on_plan_) {
-    on_plan_();
+    return status;
   }
-  return status;
+  if (directory_.plan_revision() != before && on_plan_) on_plan_();
+  std::vector<std::string> keys;
+  if (options.database != database_) keys.push_back("database");
+  if (options.reload_delay != reload_delay_) keys.push_back("reload_delay");
+  return keys;
 }
 
 absl::Status DirectoryShell::ReportPlay(uint32_t number, const KnownFormat& known) {

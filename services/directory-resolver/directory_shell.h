@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "services/common/log/logger.h"
 #include "services/common/loop/event_loop.h"
@@ -28,7 +29,8 @@ class DirectoryShell {
 
   // New options and lineups, all or nothing; what is wrong is logged and counted, and what was in
   // force stays.
-  absl::Status Reload(const Options& options);
+  // The keys returned need a restart to change.
+  absl::StatusOr<std::vector<std::string>> Reload(const Options& options);
   // After each reload that changed the plan.
   void set_on_plan(std::function<void()> on_plan) { on_plan_ = std::move(on_plan); }
 
@@ -41,10 +43,13 @@ class DirectoryShell {
 
  private:
   DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
-                 std::unique_ptr<StationStore> store, Directory directory, Duration delay);
+                 std::unique_ptr<StationStore> store, Directory directory, const Options& options);
   absl::Status Load(const Options& options);
 
   Logger& log_;
+  // As it was opened with.
+  const std::string database_;
+  const Duration reload_delay_;
   std::unique_ptr<StationStore> store_;
   Directory directory_;
   DirectoryMetrics metrics_;

@@ -17,7 +17,7 @@ class DirectoryInstance final : public ServiceInstance {
       : options_(options), shell_(std::move(shell)), service_(loop, *shell_) {}
 
   std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
-  void Reload() override { (void)shell_->Reload(options_); }
+  absl::StatusOr<std::vector<std::string>> Reload() override { return shell_->Reload(options_); }
   void Drain(absl::AnyInvocable<void()> done) override {
     service_.Close();
     done();

@@ -37,6 +37,13 @@ const Querier& LinkMembership::querier(IpAddress::Family family) const {
   return family == IpAddress::Family::kIpv4 ? ipv4_ : ipv6_;
 }
 
+void LinkMembership::SetOptions(const Options& options, MonoTime now) {
+  options_ = options;
+  ipv4_.SetOptions(options.querier, now);
+  ipv6_.SetOptions(options.querier, now);
+  table_.SetOptions(options.table);
+}
+
 void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, Actions& out) {
   const bool was_up = interface_.up;
   interface_ = interface;

@@ -63,6 +63,8 @@ class LinkMembership {
  public:
   explicit LinkMembership(const Options& options);
 
+  // For what happens from now on; nothing that is known is lost.
+  void SetOptions(const Options& options, MonoTime now);
   void OnInterface(const LinkInterface& interface, MonoTime now, Actions& out);
   // A packet from the link, from its IP header on, and the kernel's receive time.
   void OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out);
@@ -98,7 +100,7 @@ class LinkMembership {
   Timings timings() const { return {ipv4_.timing(), ipv6_.timing()}; }
   Querier& QuerierFor(const IpAddress& address) { return address.is_v4() ? ipv4_ : ipv6_; }
 
-  const Options options_;
+  Options options_;
   LinkInterface interface_;
   MonoTime ipv6_wait_until_ = kNever;
   Querier ipv4_;

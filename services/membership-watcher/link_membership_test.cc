@@ -159,6 +159,27 @@ TEST_F(LinkMembershipTest, SendsStartupQueriesAndThenOneEachInterval) {
   EXPECT_EQ(sent_[2].query.query_interval, 125s) << "124 or 125: what the code can say";
 }
 
+TEST_F(LinkMembershipTest, ChangedOptionsForgetNothingAndHoldAtOnce) {
+  UpAndSynced();
+  Report(kHost, RecordType::kToExclude, kGroup);
+  Advance(70s);
+  sent_.clear();
+  Options options;
+  options.querier.query_interval = 20s;
+  options.querier.query_response_interval = 5s;
+  options.querier.robustness = 3;
+  options.table.groups_max = 1;
+  link_.SetOptions(options, now_);
+  EXPECT_NE(Find(kGroup), nullptr);
+  Report(kHost, RecordType::kToExclude, "ff3e:40:2001:db8:d0be:f00d:8000:2");
+  EXPECT_EQ(Find("ff3e:40:2001:db8:d0be:f00d:8000:2"), nullptr) << "the table is full now";
+  Advance(21s);
+  ASSERT_EQ(sent_.size(), 2u) << "one for each family, not only after 125 s";
+  EXPECT_EQ(sent_[0].query.robustness, 3);
+  EXPECT_EQ(sent_[0].query.query_interval, 20s);
+  EXPECT_EQ(link_.sync(), LinkSync::kSynced);
+}
+
 TEST_F(LinkMembershipTest, WaitsAWhileForTheLinkLocalAddress) {
   link_.OnInterface({.up = true, .ipv4 = Address(kOwn4)}, now_, actions_);
   Advance(2s);

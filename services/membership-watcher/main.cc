@@ -15,8 +15,9 @@ constexpr Duration kMetricsInterval = 1s;
 // The parts, in the order in which they need each other.
 class Instance : public ServiceInstance {
  public:
-  Instance(Runtime& runtime, std::unique_ptr<MembershipShell> shell)
+  Instance(Runtime& runtime, const Options& options, std::unique_ptr<MembershipShell> shell)
       : loop_(runtime.loop),
+        options_(options),
         shell_(std::move(shell)),
         metrics_(runtime.registry, *shell_),
         service_(runtime.loop, *shell_) {}
@@ -27,6 +28,12 @@ class Instance : public ServiceInstance {
   absl::Status Start() override {
     UpdateMetrics();
     return shell_->Start(service_);
+  }
+
+  // All keys of the table can change live.
+  absl::StatusOr<std::vector<std::string>> Reload() override {
+    shell_->SetOptions(options_);
+    return std::vector<std::string>();
   }
 
   void Drain(absl::AnyInvocable<void()> done) override {
@@ -41,6 +48,7 @@ class Instance : public ServiceInstance {
   }
 
   EventLoop& loop_;
+  const Options& options_;
   std::unique_ptr<MembershipShell> shell_;
   MembershipMetrics metrics_;
   MembershipServiceImpl service_;
@@ -50,13 +58,14 @@ class Instance : public ServiceInstance {
 absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<MembershipShell> shell,
                    MembershipShell::Open(runtime.loop, runtime.log, options, runtime.options.legs));
-  return std::make_unique<Instance>(runtime, std::move(shell));
+  return std::make_unique<Instance>(runtime, options, std::move(shell));
 }
 
 }  // namespace
 }  // namespace headwater::membership
 
 int main(int argc, char** argv) {
+  headwater::membership::Options read;
   headwater::membership::Options options;
   return headwater::ServiceMain(
       argc, argv,
@@ -68,10 +77,10 @@ int main(int argc, char** argv) {
              if (common.legs.empty()) {
                table.Fault("legs", "[legs] names no link: there is nothing to watch");
              }
-             headwater::membership::Options fresh;
-             headwater::membership::ReadOptions(table, fresh);
-             options = fresh;
+             read = {};
+             headwater::membership::ReadOptions(table, read);
            },
+       .accept = [&] { options = read; },
        .needs_privileges = true,
        .create =
            [&](headwater::Runtime& runtime) {

@@ -94,6 +94,12 @@ absl::Status MembershipShell::Start(MembershipObserver& observer) {
   return absl::OkStatus();
 }
 
+void MembershipShell::SetOptions(const Options& options) {
+  core_time_ = std::max(core_time_, MonoNow());
+  for (const auto& link : links_) link->membership.SetOptions(options, core_time_);
+  Rearm();
+}
+
 void MembershipShell::OnLegs() {
   // Not yet assigned while it is being opened; Start comes here again.
   if (!legs_) return;

@@ -57,6 +57,8 @@ class MembershipShell {
   // Begins to watch; `observer` must outlive this.
   absl::Status Start(MembershipObserver& observer);
 
+  void SetOptions(const Options& options);
+
   // In the order of the configuration; the set never changes.
   const std::vector<std::unique_ptr<WatchedLink>>& links() const { return links_; }
   // Packets dropped before they reached a link: tagged for another VLAN, for another host, too

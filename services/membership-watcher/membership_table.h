@@ -64,6 +64,8 @@ using TableEvent = std::variant<GroupChanged, GroupRemoved, SpecificQuery>;
 class MembershipTable {
  public:
   explicit MembershipTable(const TableOptions& options) : options_(options) {}
+  // What is above a lowered limit lives on.
+  void SetOptions(const TableOptions& options) { options_ = options; }
 
   // `received` is kernel time.
   void OnReport(const IpAddress& host, const Report& report, const Timings& timings, MonoTime now,
@@ -97,7 +99,7 @@ class MembershipTable {
     stats_.ignored[static_cast<size_t>(reason)] += count;
   }
 
-  const TableOptions options_;
+  TableOptions options_;
   absl::flat_hash_map<IpAddress, std::unique_ptr<Slot>> groups_;
   DeadlineQueue<IpAddress> deadlines_;
   size_t present_ = 0;

@@ -28,6 +28,14 @@ Duration Querier::startup_query_interval() const {
                                               : options_.query_interval / 4;
 }
 
+void Querier::SetOptions(const QuerierOptions& options, MonoTime now) {
+  options_ = options;
+  if (other_) return;
+  robustness_ = options_.robustness;
+  query_interval_ = options_.query_interval;
+  if (general_at_ != kNever) general_at_ = std::min(general_at_, now + query_interval_);
+}
+
 void Querier::SetAddress(const std::optional<IpAddress>& own, MonoTime now) {
   const bool was_active = active();
   own_ = own;

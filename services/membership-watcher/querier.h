@@ -23,6 +23,8 @@ class Querier {
  public:
   Querier(IpAddress::Family family, const QuerierOptions& options);
 
+  // Times in force from now on; a query that is due later than they say is sent sooner.
+  void SetOptions(const QuerierOptions& options, MonoTime now);
   // The link is up and this is our address on it (IPv6: link-local); or there is none. Starting
   // sends a query at once (by OnTime).
   void SetAddress(const std::optional<IpAddress>& own, MonoTime now);
@@ -50,7 +52,7 @@ class Querier {
   Duration startup_query_interval() const;
 
   const IpAddress::Family family_;
-  const QuerierOptions options_;
+  QuerierOptions options_;
   std::optional<IpAddress> own_;
   std::optional<IpAddress> other_;
   MonoTime other_expires_ = kNever;

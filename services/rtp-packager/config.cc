@@ -7,9 +7,12 @@
 namespace headwater::packager {
 namespace {
 
+constexpr size_t kSessionsMax = 65536;
+constexpr size_t kProbesMax = 1024;
+
 void ReadOptions(ConfigTable& table, Options& options) {
-  table.Read("sessions_max", options.sessions_max, {1, 65536});
-  table.Read("probes_max", options.probes_max, {1, 1024});
+  table.Read("sessions_max", options.sessions_max, {1, kSessionsMax});
+  table.Read("probes_max", options.probes_max, {1, kProbesMax});
   table.Read("startup_delay", options.startup_delay, {0ms, 5s});
   table.Read("startup_burst", options.startup_burst, {0ms, 10s});
   table.Read("startup_speed", options.startup_speed, {1, 100});
@@ -63,13 +66,31 @@ void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
 
 }  // namespace
 
+std::vector<std::string> RestartKeys(const PackagerConfig& running, const PackagerConfig& wanted) {
+  std::vector<std::string> keys;
+  const auto note = [&](const char* key, const auto& before, const auto& after) {
+    if (before != after) keys.push_back(key);
+  };
+  note("rtp_port", running.core.rtp_port, wanted.core.rtp_port);
+  note("rtcp_port", running.core.rtcp_port, wanted.core.rtcp_port);
+  note("user_agent", running.http.user_agent, wanted.http.user_agent);
+  note("name_servers", running.http.name_servers, wanted.http.name_servers);
+  note("ca_file", running.http.ca_file, wanted.http.ca_file);
+  note("lookup_timeout", running.http.lookup_timeout, wanted.http.lookup_timeout);
+  note("lookup_cache", running.http.lookup_cache, wanted.http.lookup_cache);
+  note("connect_timeout", running.http.connect_timeout, wanted.http.connect_timeout);
+  note("answer_timeout", running.http.answer_timeout, wanted.http.answer_timeout);
+  return keys;
+}
+
 PackagerConfig ReadConfig(ConfigTable& table) {
   PackagerConfig config;
   ReadOptions(table, config.core);
   ReadHttp(table, config.http);
   // One limit for both: the stream looks after it, the opener only where no stream does.
   config.http.stall_timeout = config.core.stall_limit;
-  config.http.sources_max = config.core.sessions_max + config.core.probes_max;
+  // The packager's own limits are lower, and may change while it runs.
+  config.http.sources_max = kSessionsMax + kProbesMax;
   return config;
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "services/common/config/config_table.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/source/http/http_source_options.h"
@@ -14,5 +17,8 @@ struct PackagerConfig {
 
 // Reads the table over the defaults; faults are kept in the table.
 PackagerConfig ReadConfig(ConfigTable& table);
+
+// Keys that differ and that a running packager cannot change.
+std::vector<std::string> RestartKeys(const PackagerConfig& running, const PackagerConfig& wanted);
 
 }  // namespace headwater::packager

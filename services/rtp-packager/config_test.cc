@@ -27,6 +27,17 @@ TEST(PackagerConfigTest, EmptyTableGivesTheDefaults) {
   EXPECT_EQ(config.http.stall_timeout, Options().stall_limit);
 }
 
+TEST(PackagerConfigTest, KeysThatNeedARestartAreNamed) {
+  const PackagerConfig running;
+  PackagerConfig wanted;
+  wanted.core.sessions_max = 1;
+  wanted.core.silence_limit = 1s;
+  EXPECT_THAT(RestartKeys(running, wanted), ::testing::IsEmpty());
+  wanted.core.rtp_port = 6004;
+  wanted.http.user_agent = "x";
+  EXPECT_THAT(RestartKeys(running, wanted), ::testing::ElementsAre("rtp_port", "user_agent"));
+}
+
 TEST(PackagerConfigTest, ReadsWhatIsThere) {
   PackagerConfig config;
   EXPECT_EQ(FaultsOf("[rtp-packager]\nsessions_max = 4\nsilence_after = \"3s\"\n"

@@ -14,6 +14,8 @@ class Instance : public ServiceInstance {
  public:
   Instance(Runtime& runtime, const PackagerConfig& config, std::unique_ptr<PackagerShell> shell)
       : runtime_(runtime),
+        accepted_(config),
+        running_(config),
         options_(config.core),
         opener_(runtime.loop, config.http),
         metrics_(runtime.registry),
@@ -34,6 +36,15 @@ class Instance : public ServiceInstance {
                           .on_legs = [this] { rpc_.OnLegs(); }});
   }
 
+  absl::StatusOr<std::vector<std::string>> Reload() override {
+    options_ = accepted_.core;
+    shell_->Call([this](Packager& core) {
+      core.SetOptions(options_);
+      return true;
+    });
+    return RestartKeys(running_, accepted_);
+  }
+
   void Drain(absl::AnyInvocable<void()> done) override {
     rpc_.Close();
     shell_->Call([](Packager& core) {
@@ -52,7 +63,10 @@ class Instance : public ServiceInstance {
   }
 
   Runtime& runtime_;
-  const Options options_;
+  // As in the file, and as at the start.
+  const PackagerConfig& accepted_;
+  const PackagerConfig running_;
+  Options options_;
   HttpSourceOpener opener_;
   PackagerMetrics metrics_;
   std::unique_ptr<PackagerShell> shell_;

@@ -65,6 +65,11 @@ Packager::Packager(const Options& options, std::vector<std::string> links,
 
 Packager::~Packager() = default;
 
+void Packager::SetOptions(const Options& options) {
+  options_ = options;
+  environment_.wake();
+}
+
 absl::Status Packager::CheckEpoch(uint64_t epoch) {
   if (epoch < epoch_) {
     ++past_.epoch_refused_total;

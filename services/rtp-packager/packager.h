@@ -113,6 +113,9 @@ class Packager {
            const PackagerEnvironment& environment);
   ~Packager();
 
+  // For what happens from now on; streams that run follow, but for the size of their packets. The
+  // ports stay as they are.
+  void SetOptions(const Options& options);
   absl::Status Apply(const SessionRequest& request);
   // OK when there was none. FAILED_PRECONDITION: a lower epoch.
   absl::Status Stop(uint64_t epoch, const Channel& channel);
@@ -178,7 +181,8 @@ class Packager {
   RtcpOrigin OriginOf(size_t leg, const IpAddress& from) const;
   StreamState StateOf(const SessionRecord& record) const;
 
-  const Options options_;
+  // Streams and sessions refer to it.
+  Options options_;
   const std::vector<std::string> links_;
   const PackagerEnvironment environment_;
   StreamEnvironment stream_environment_;

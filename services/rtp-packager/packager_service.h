@@ -68,7 +68,7 @@ class PackagerRpc : public v1::PackagerService::CallbackService {
 
   EventLoop& loop_;
   Logger& log_;
-  const Options options_;
+  const Options& options_;
   PackagerMetrics& metrics_;
   PackagerShell& shell_;
   SourceOpener& opener_;

@@ -182,6 +182,22 @@ TEST_F(PackagerTest, LimitOfSessionsRefusesNewOnesOnly) {
   EXPECT_TRUE(core_->Apply(Request(V6(), true)).ok());
 }
 
+TEST_F(PackagerTest, ChangedOptionsCountForWhatRunsToo) {
+  Apply(Request(V6(), true));
+  Answer(4s);
+  Play(1s);
+  options_.sessions_max = 1;
+  options_.silence_after = 500ms;
+  core_->SetOptions(options_);
+  EXPECT_EQ(core_->Apply(Request(V4(), true)).code(), absl::StatusCode::kResourceExhausted);
+  // The reserve of 4 s, then the new limit, where the old one would take 2 s.
+  Advance(6s);
+  EXPECT_EQ(StatusOf(V6()).state, StreamState::kSilent);
+  options_.sessions_max = 2;
+  core_->SetOptions(options_);
+  EXPECT_TRUE(core_->Apply(Request(V4(), true)).ok());
+}
+
 TEST_F(PackagerTest, LowerEpochIsRefused) {
   SessionRequest request = Request(V6(), false);
   request.epoch = 5;

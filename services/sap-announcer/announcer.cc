@@ -28,6 +28,12 @@ bool SameSession(const Announcement& before, const Announcement& wanted) {
 
 Announcer::Announcer(const AnnouncerOptions& options) : options_(options), random_(options.seed) {}
 
+void Announcer::SetOptions(const AnnouncerOptions& options) {
+  const bool well_known_groups = options_.well_known_groups;
+  options_ = options;
+  options_.well_known_groups = well_known_groups;
+}
+
 const Announcer::Status* Announcer::Find(const Channel& channel) const {
   const auto it = statuses_.find(channel);
   return it == statuses_.end() ? nullptr : &it->second;

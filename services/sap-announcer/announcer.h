@@ -53,6 +53,8 @@ class Announcer {
   };
 
   explicit Announcer(const AnnouncerOptions& options);
+  // For what happens from now on. `seed` and `well_known_groups` stay as they are.
+  void SetOptions(const AnnouncerOptions& options);
 
   // All legs as they are now. A leg that comes up announces at once; a changed service address
   // raises the version of what is announced there.
@@ -145,7 +147,7 @@ class Announcer {
   Duration Interval(const Announcement& announcement, size_t packet_bytes) const;
   Duration WellKnownInterval(const SendDatagram& datagram);
 
-  const AnnouncerOptions options_;
+  AnnouncerOptions options_;
   std::minstd_rand random_;
   uint64_t epoch_ = 0;
   uint64_t newest_origin_ = 0;

@@ -19,7 +19,12 @@ Announcer::Now ReadNow() {
 
 AnnouncerShell::AnnouncerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
                                const AnnouncerOptions& options)
-    : loop_(loop), log_(log), metrics_(registry), announcer_(options), sender_(options.dscp) {}
+    : loop_(loop),
+      log_(log),
+      well_known_groups_(options.well_known_groups),
+      metrics_(registry),
+      announcer_(options),
+      sender_(options.dscp) {}
 
 AnnouncerShell::~AnnouncerShell() { loop_.Cancel(timer_); }
 
@@ -79,6 +84,14 @@ absl::Status AnnouncerShell::Stop(uint64_t epoch, const Channel& channel) {
   static_cast<void>(Perform(sends));
   if (known && stopped.ok()) log_.Info("announcement ended", {{"session", channel.ToString()}});
   return stopped;
+}
+
+std::vector<std::string> AnnouncerShell::SetOptions(const AnnouncerOptions& options) {
+  announcer_.SetOptions(options);
+  sender_.SetDscp(options.dscp);
+  Rearm();
+  if (options.well_known_groups == well_known_groups_) return {};
+  return {"well_known_groups"};
 }
 
 void AnnouncerShell::SetWatched(bool watched) {

@@ -37,6 +37,8 @@ class AnnouncerShell {
   // UNAVAILABLE: the kernel refused one; the announcement stands and is tried again with its pace.
   absl::Status Apply(uint64_t epoch, Announcement wanted);
   absl::Status Stop(uint64_t epoch, const Channel& channel);
+  // Takes what can change live; returns the keys that need a restart.
+  std::vector<std::string> SetOptions(const AnnouncerOptions& options);
   // While somebody watches, announcements are not orphaned.
   void SetWatched(bool watched);
 
@@ -55,6 +57,7 @@ class AnnouncerShell {
 
   EventLoop& loop_;
   Logger& log_;
+  const bool well_known_groups_;
   AnnouncerMetrics metrics_;
   Announcer announcer_;
   SapSender sender_;

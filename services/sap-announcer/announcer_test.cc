@@ -43,6 +43,19 @@ TEST_F(AnnouncerTest, AnnouncesEachSecond) {
   }
 }
 
+TEST_F(AnnouncerTest, TakesANewPaceWithoutANewAnnouncement) {
+  ASSERT_TRUE(Apply(Radio({{"lan", 1}})).ok());
+  Advance(10s);
+  Take();
+  AnnouncerOptions options;
+  options.interval = options.interval_max = 5s;
+  announcer_->SetOptions(options);
+  Advance(1s);
+  EXPECT_EQ(Take().size(), 1u) << "was due already";
+  Advance(20s);
+  EXPECT_EQ(Take().size(), 4u);
+}
+
 TEST_F(AnnouncerTest, SlowsDownForALargeSdpButNotBeyondFiveSeconds) {
   Announcement radio = Radio({{"lan", 1}});
   for (Leg& leg : legs_) leg.mtu = 9000;

@@ -10,10 +10,14 @@ namespace {
 
 class AnnouncerInstance final : public ServiceInstance {
  public:
-  AnnouncerInstance(EventLoop& loop, std::unique_ptr<AnnouncerShell> shell)
-      : shell_(std::move(shell)), service_(loop, *shell_) {}
+  AnnouncerInstance(EventLoop& loop, const AnnouncerOptions& options,
+                    std::unique_ptr<AnnouncerShell> shell)
+      : options_(options), shell_(std::move(shell)), service_(loop, *shell_) {}
 
   std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
+  absl::StatusOr<std::vector<std::string>> Reload() override {
+    return shell_->SetOptions(options_);
+  }
   // No deletions: whoever starts next goes on with these announcements.
   void Drain(absl::AnyInvocable<void()> done) override {
     service_.Close();
@@ -21,16 +25,18 @@ class AnnouncerInstance final : public ServiceInstance {
   }
 
  private:
+  const AnnouncerOptions& options_;
   std::unique_ptr<AnnouncerShell> shell_;
   AnnounceService service_;
 };
 
 absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime,
-                                                        AnnouncerOptions options) {
-  options.seed = static_cast<uint32_t>(absl::ToUnixNanos(WallNow()));
+                                                        const AnnouncerOptions& options) {
+  AnnouncerOptions seeded = options;
+  seeded.seed = static_cast<uint32_t>(absl::ToUnixNanos(WallNow()));
   ASSIGN_OR_RETURN(auto shell, AnnouncerShell::Open(runtime.loop, runtime.log, runtime.registry,
-                                                    options, runtime.options.legs));
-  return std::make_unique<AnnouncerInstance>(runtime.loop, std::move(shell));
+                                                    seeded, runtime.options.legs));
+  return std::make_unique<AnnouncerInstance>(runtime.loop, options, std::move(shell));
 }
 
 }  // namespace

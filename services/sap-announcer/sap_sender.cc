@@ -86,6 +86,11 @@ void SapSender::Close(const Key& key) {
   sockets_.erase(it);
 }
 
+void SapSender::SetDscp(uint8_t dscp) {
+  if (std::exchange(dscp_, dscp) == dscp) return;
+  while (!sockets_.empty()) Close(Key(sockets_.begin()->first));
+}
+
 void SapSender::SetLegs(const std::vector<Leg>& legs) {
   legs_.clear();
   for (const Leg& leg : legs) legs_[leg.link] = leg;

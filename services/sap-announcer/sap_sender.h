@@ -23,6 +23,8 @@ class SapSender {
   SapSender(const SapSender&) = delete;
   SapSender& operator=(const SapSender&) = delete;
 
+  // Of what is sent from now on.
+  void SetDscp(uint8_t dscp);
   // All legs as they are now. A socket whose leg has changed is closed and opened again when it is
   // needed.
   void SetLegs(const std::vector<Leg>& legs);
@@ -41,7 +43,7 @@ class SapSender {
   absl::Status Open(const Key& key, uint32_t ifindex, const IpAddress& source);
   void Close(const Key& key);
 
-  const uint8_t dscp_;
+  uint8_t dscp_;
   std::map<std::string, Leg> legs_;
   std::map<Key, Outgoing> sockets_;
 };

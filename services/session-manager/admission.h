@@ -21,6 +21,8 @@ std::string_view ToString(Refusal refusal);
 class Admission {
  public:
   explicit Admission(const ReconcilerOptions& options);
+  // What runs above a lowered limit runs on.
+  void SetOptions(const ReconcilerOptions& options) { options_ = options; }
 
   // A session wants to start into `links`; links that are full are taken out of `links`. It is
   // refused when none is left, when too many run, or when the bucket is empty.
@@ -43,7 +45,7 @@ class Admission {
  private:
   void Refill(MonoTime now);
 
-  const ReconcilerOptions options_;
+  ReconcilerOptions options_;
   size_t sessions_ = 0;
   std::map<std::string, size_t> sessions_by_link_;
   double tokens_;

@@ -7,6 +7,11 @@ namespace headwater::session_manager {
 Backoff::Backoff(const ReconcilerOptions& options, uint64_t seed)
     : min_(options.retry_min), max_(options.retry_max), random_(seed) {}
 
+void Backoff::SetOptions(const ReconcilerOptions& options) {
+  min_ = options.retry_min;
+  max_ = options.retry_max;
+}
+
 Duration Backoff::Next(int attempt) {
   const int doublings = std::clamp(attempt - 1, 0, 30);
   Duration wait = min_;

@@ -12,6 +12,7 @@ namespace headwater::session_manager {
 class Backoff {
  public:
   Backoff(const ReconcilerOptions& options, uint64_t seed);
+  void SetOptions(const ReconcilerOptions& options);
   // `attempt` counts from 1.
   Duration Next(int attempt);
 

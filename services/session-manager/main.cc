@@ -9,7 +9,8 @@ namespace {
 class ManagerInstance final : public ServiceInstance {
  public:
   ManagerInstance(Runtime& runtime, const Options& options)
-      : shell_(runtime.loop, runtime.log, runtime.registry, options),
+      : options_(options),
+        shell_(runtime.loop, runtime.log, runtime.registry, options),
         service_(runtime.loop, shell_) {}
 
   std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
@@ -17,6 +18,7 @@ class ManagerInstance final : public ServiceInstance {
     shell_.Start();
     return absl::OkStatus();
   }
+  absl::StatusOr<std::vector<std::string>> Reload() override { return shell_.Reload(options_); }
   // Nothing is stopped: what runs goes on, and whoever starts next adopts it.
   void Drain(absl::AnyInvocable<void()> done) override {
     service_.Close();
@@ -24,6 +26,7 @@ class ManagerInstance final : public ServiceInstance {
   }
 
  private:
+  const Options& options_;
   ManagerShell shell_;
   SessionService service_;
 };

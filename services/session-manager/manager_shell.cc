@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "services/common/time/clock.h"
@@ -13,6 +14,13 @@ std::vector<std::string> Names(const Options& options) {
   std::vector<std::string> names;
   for (const SenderOptions& sender : options.senders) names.push_back(sender.name);
   return names;
+}
+
+template <typename T>
+bool HoldsAll(const std::vector<T>& all, const std::vector<T>& some) {
+  return std::all_of(some.begin(), some.end(), [&](const T& each) {
+    return std::find(all.begin(), all.end(), each) != all.end();
+  });
 }
 
 // "2" of "unix:/run/headwater/membership-watcher@2.sock".
@@ -30,6 +38,7 @@ ManagerShell::ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& r
     : loop_(loop),
       log_(log),
       options_(options),
+      senders_are_named_(options.senders.size() > 1),
       metrics_(registry),
       reconciler_(
           options.reconciler,
@@ -51,24 +60,60 @@ ManagerShell::~ManagerShell() {
   rpc_.reset();
 }
 
+PeerContext ManagerShell::Context() {
+  return {.rpc = *rpc_,
+          .log = log_,
+          .tell = [this](const Input& input) { Take(input); },
+          .on_failure = [this](const std::string& call) { metrics_.CountCallFailure(call); },
+          .call_timeout = options_.call_timeout,
+          .epoch = options_.reconciler.epoch};
+}
+
+void ManagerShell::OpenWatcher(const std::string& target) {
+  watchers_.push_back(std::make_unique<WatcherPeer>(Context(), target, watchers_.size()));
+}
+
+void ManagerShell::OpenSender(const SenderOptions& sender) {
+  const size_t index = packagers_.size();
+  packagers_.push_back(std::make_unique<PackagerPeer>(Context(), sender.packager, index));
+  announcers_.push_back(std::make_unique<AnnouncerPeer>(Context(), sender.announcer, index));
+}
+
 void ManagerShell::Start() {
-  const PeerContext context{
-      .rpc = *rpc_,
-      .log = log_,
-      .tell = [this](const Input& input) { Take(input); },
-      .on_failure = [this](const std::string& call) { metrics_.CountCallFailure(call); },
-      .call_timeout = options_.call_timeout,
-      .epoch = options_.reconciler.epoch};
-  resolver_ = std::make_unique<ResolverPeer>(context, options_.directory_resolver);
-  for (size_t i = 0; i < options_.senders.size(); ++i) {
-    const SenderOptions& sender = options_.senders[i];
-    packagers_.push_back(std::make_unique<PackagerPeer>(context, sender.packager, i));
-    announcers_.push_back(std::make_unique<AnnouncerPeer>(context, sender.announcer, i));
-  }
-  for (size_t i = 0; i < options_.membership_watchers.size(); ++i) {
-    watchers_.push_back(std::make_unique<WatcherPeer>(context, options_.membership_watchers[i], i));
-  }
+  resolver_ = std::make_unique<ResolverPeer>(Context(), options_.directory_resolver);
+  for (const SenderOptions& sender : options_.senders) OpenSender(sender);
+  for (const std::string& target : options_.membership_watchers) OpenWatcher(target);
   Arm();
+}
+
+std::vector<std::string> ManagerShell::Reload(const Options& wanted) {
+  std::vector<std::string> keys;
+  if (wanted.directory_resolver != options_.directory_resolver) {
+    keys.push_back("directory_resolver");
+  }
+  if (!HoldsAll(wanted.membership_watchers, options_.membership_watchers)) {
+    keys.push_back("membership_watchers");
+  }
+  if (!HoldsAll(wanted.senders, options_.senders)) keys.push_back("senders");
+  options_.call_timeout = wanted.call_timeout;
+  options_.reconciler = wanted.reconciler;
+  for (const std::string& target : wanted.membership_watchers) {
+    if (HoldsAll(options_.membership_watchers, {target})) continue;
+    options_.membership_watchers.push_back(target);
+    reconciler_.AddWatcher();
+    OpenWatcher(target);
+  }
+  for (const SenderOptions& sender : wanted.senders) {
+    const auto has_name = [&](const SenderOptions& each) { return each.name == sender.name; };
+    if (std::any_of(options_.senders.begin(), options_.senders.end(), has_name)) continue;
+    options_.senders.push_back(sender);
+    reconciler_.AddSender(sender.name);
+    OpenSender(sender);
+  }
+  Take([this](Reconciler& core, const ClockPair& now, Actions& out) {
+    core.SetOptions(options_.reconciler, now, out);
+  });
+  return keys;
 }
 
 void ManagerShell::Take(const Input& input) {
@@ -147,7 +192,7 @@ std::vector<EndpointView> ManagerShell::Endpoints() const {
       resolver_.get());
   for (size_t i = 0; i < options_.senders.size(); ++i) {
     const SenderOptions& sender = options_.senders[i];
-    const std::string instance = options_.senders.size() > 1 ? sender.name : std::string();
+    const std::string instance = senders_are_named_ || i > 0 ? sender.name : std::string();
     add("rtp-packager", instance, sender.packager,
         i < packagers_.size() ? packagers_[i].get() : nullptr);
     add("sap-announcer", instance, sender.announcer,

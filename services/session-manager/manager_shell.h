@@ -34,6 +34,10 @@ class ManagerShell {
                const Options& options);
   ~ManagerShell();
 
+  // Takes what can change live, new watchers and senders among it; returns the keys that need a
+  // restart.
+  std::vector<std::string> Reload(const Options& wanted);
+
   // Opens all connections; they come up when the others do.
   void Start();
 
@@ -47,6 +51,9 @@ class ManagerShell {
   }
 
  private:
+  PeerContext Context();
+  void OpenWatcher(const std::string& target);
+  void OpenSender(const SenderOptions& sender);
   void Take(const Input& input);
   void Perform(Action& action);
   void Arm();
@@ -54,7 +61,9 @@ class ManagerShell {
 
   EventLoop& loop_;
   Logger& log_;
-  const Options options_;
+  Options options_;
+  // Several at the start; a single one is told without its name, also when others come later.
+  const bool senders_are_named_;
   ManagerMetrics metrics_;
   Reconciler reconciler_;
   std::function<void(const SessionView&)> on_change_;

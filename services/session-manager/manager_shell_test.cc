@@ -281,6 +281,42 @@ TEST_F(ManagerShellTest, AJoinIsServedAndALeaveEndsIt) {
   EXPECT_THAT(start, ElementsAre("resolve", "open", "announce", "transmit"));
 }
 
+TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  prometheus::Registry registry;
+  ManagerShell shell(loop, log, registry, options_);
+  shell.Start();
+  Options wanted = options_;
+  const std::string again = "unix:" + folder_ + "/./world.sock";
+  wanted.membership_watchers.push_back(again);
+  wanted.senders.push_back({.name = "second", .packager = again, .announcer = again});
+  wanted.reconciler.sessions_max = 1;
+  EXPECT_THAT(shell.Reload(wanted), ElementsAre());
+  const auto all_synced = [&] {
+    const auto endpoints = shell.Endpoints();
+    return std::all_of(endpoints.begin(), endpoints.end(),
+                       [](const EndpointView& each) { return each.state.synced; });
+  };
+  for (int i = 0; i < 2000 && !all_synced(); ++i) {
+    loop.At(MonoNow() + 10ms, [&] { loop.Stop(); });
+    loop.Run();
+  }
+  std::vector<std::string> endpoints;
+  for (const EndpointView& each : shell.Endpoints()) {
+    EXPECT_TRUE(each.state.synced) << each.service;
+    endpoints.push_back(each.service + "@" + each.instance);
+  }
+  EXPECT_THAT(endpoints, ElementsAre("membership-watcher@", "membership-watcher@1",
+                                     "directory-resolver@", "rtp-packager@", "sap-announcer@",
+                                     "rtp-packager@second", "sap-announcer@second"));
+  EXPECT_TRUE(shell.IsConnected(1));
+  wanted.membership_watchers.erase(wanted.membership_watchers.begin());
+  wanted.senders[1].packager = options_.senders[0].packager;
+  EXPECT_THAT(shell.Reload(wanted), ElementsAre("membership_watchers", "senders"));
+  EXPECT_EQ(shell.Endpoints().size(), 7u);
+}
+
 TEST_F(ManagerShellTest, EndsWhileEverythingIsInFlight) {
   world_.SetMember(true);
   for (int i = 0; i < 20; ++i) {

@@ -51,6 +51,10 @@ class MembershipView {
 
   MembershipView(size_t watchers, Duration listener_interval);
 
+  void SetListenerInterval(Duration interval) { listener_interval_ = interval; }
+  // One more, which gets the next index.
+  void AddWatcher() { watchers_.emplace_back(); }
+
   // Inputs; each adds the groups whose presence may have changed to `changed`.
   // A new stream: its snapshot follows.
   void OnConnected(size_t watcher, MonoTime now);

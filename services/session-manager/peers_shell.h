@@ -26,7 +26,8 @@ struct PeerContext {
   Tell tell;
   // Told the name of a call that failed.
   std::function<void(const std::string& call)> on_failure;
-  Duration call_timeout;
+  // The shell's, which may change.
+  const Duration& call_timeout;
   uint64_t epoch = 0;
 };
 

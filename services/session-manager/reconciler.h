@@ -27,7 +27,7 @@
 
 namespace headwater::session_manager {
 
-// How much world there is; both are fixed while the process lives.
+// How much world there is at the start.
 struct WorldShape {
   size_t watchers = 1;
   size_t senders = 1;
@@ -60,6 +60,13 @@ class Reconciler {
 
   Reconciler(const ReconcilerOptions& options, WorldShape shape,
              std::vector<std::string> sender_names, uint64_t seed, const ClockPair& now);
+
+  // For what happens from now on. What runs above a lowered limit runs on; what waits for a raised
+  // one is tried.
+  void SetOptions(const ReconcilerOptions& options, const ClockPair& now, Actions& out);
+  // One more of each; it gets the next index.
+  void AddWatcher() { membership_.AddWatcher(); }
+  void AddSender(const std::string& name);
 
   // Membership, per watcher: connected, then a snapshot, synced, changes, disconnected.
   void OnWatcherConnected(size_t watcher, const ClockPair& now, Actions& out);
@@ -193,8 +200,8 @@ class Reconciler {
   void Step(Session& session, std::string_view step, std::string text);
   void Emit(Action action) { out_->push_back(std::move(action)); }
 
-  const ReconcilerOptions options_;
-  const std::vector<std::string> sender_names_;
+  ReconcilerOptions options_;
+  std::vector<std::string> sender_names_;
   const MonoTime started_;
   Backoff backoff_;
   Admission admission_;

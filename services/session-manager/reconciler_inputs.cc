@@ -22,6 +22,22 @@ void Reconciler::Finish() {
   out_ = nullptr;
 }
 
+void Reconciler::SetOptions(const ReconcilerOptions& options, const ClockPair& now, Actions& out) {
+  Begin(now, out);
+  options_ = options;
+  backoff_.SetOptions(options);
+  admission_.SetOptions(options);
+  membership_.SetListenerInterval(options.listener_interval);
+  for (const auto& [place, channel] : waiting_) sessions_.at(channel).retry_at = now_.mono;
+  MarkAll();
+  Finish();
+}
+
+void Reconciler::AddSender(const std::string& name) {
+  senders_.emplace_back();
+  sender_names_.push_back(name);
+}
+
 void Reconciler::MarkGroup(const IpAddress& group) {
   if (!group.IsSsmGroup()) {
     dirty_.insert({.group = group, .source = std::nullopt});

@@ -435,6 +435,39 @@ TEST_F(ReconcilerTest, APlaceInALinkGoesToWhereSomebodyListens) {
   EXPECT_EQ(world().Find(GroupOf(1)), nullptr);
 }
 
+TEST_F(ReconcilerTest, ChangedOptionsStopNothingAndLetInWhoWaits) {
+  Make({.reconciler = {.sessions_max = 2, .sessions_per_link_max = 1}, .watchers = 2});
+  world().Boot();
+  world().Join(GroupOf(1), "lan");
+  world().Join(GroupOf(2), "vlan20");
+  world().Advance(1s);
+  world().Join(GroupOf(2), "lan");
+  world().Join(GroupOf(3), "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().StateOf(GroupOf(3)), State::kFailed);
+  world().SetOptions({.sessions_max = 3, .sessions_per_link_max = 3});
+  world().Advance(100ms);
+  EXPECT_EQ(world().StateOf(GroupOf(3)), State::kLive);
+  EXPECT_EQ(world().Sent(GroupOf(2)), "lan,vlan20");
+  world().SetOptions({.sessions_max = 1, .sessions_per_link_max = 1});
+  world().Advance(10s);
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(world().StateOf(GroupOf(i)), State::kLive) << i;
+  EXPECT_EQ(world().Count("stop"), 0u);
+}
+
+TEST_F(ReconcilerTest, AListenerIntervalThatChangesHoldsForWhatIsUnknownAlready) {
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(1s);
+  world().KillWatcher(0);
+  world().Advance(20s);
+  world().SetOptions({.listener_interval = 30s});
+  world().Advance(9s);
+  EXPECT_EQ(world().StateOf(group_), State::kLive);
+  world().Advance(5s);
+  EXPECT_THAT(world().Running(), IsEmpty());
+}
+
 TEST_F(ReconcilerTest, SessionsPerLinkMaxRefusesTheLinkOnly) {
   Make({.reconciler = {.sessions_per_link_max = 1}, .watchers = 2});
   world().Boot();

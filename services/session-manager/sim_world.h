@@ -80,6 +80,7 @@ class SimWorld {
   void RestartManagerBlind();
 
   void SetPlan(PlanConfig config);
+  void SetOptions(const ReconcilerOptions& options);
   static PlanConfig DefaultPlan(Duration linger, Duration start_timeout);
   void SetTitle(std::string_view group, const std::string& title);
   void GoSilent(std::string_view group, bool silent);

@@ -50,6 +50,13 @@ void SimWorld::TellPlan() {
   });
 }
 
+void SimWorld::SetOptions(const ReconcilerOptions& options) {
+  options_.reconciler = options;
+  Tell([&](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.SetOptions(options, now, out);
+  });
+}
+
 void SimWorld::SetPlan(PlanConfig config) {
   plan_ = std::move(config);
   TellPlan();

@@ -22,6 +22,7 @@ struct LegConfig {
   std::string interface;
   std::optional<IpAddress> service_ipv4;
   std::optional<IpAddress> service_ipv6;
+  bool operator==(const LegConfig&) const = default;
 };
 
 // An address on an interface, as netlink tells it.

@@ -88,4 +88,13 @@ CommonOptions LoadCommonOptions(ConfigTable& file) {
   return options;
 }
 
+std::vector<std::string> RestartKeys(const CommonOptions& running, const CommonOptions& wanted) {
+  std::vector<std::string> keys;
+  if (running.run_dir != wanted.run_dir) keys.push_back("run_dir");
+  if (running.state_dir != wanted.state_dir) keys.push_back("state_dir");
+  if (running.http_address != wanted.http_address) keys.push_back("http_address");
+  if (running.legs != wanted.legs) keys.push_back("legs");
+  return keys;
+}
+
 }  // namespace headwater

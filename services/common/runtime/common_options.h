@@ -36,6 +36,9 @@ struct CommonOptions {
 // misspelt table is a fault. Faults are kept in `file`.
 CommonOptions LoadCommonOptions(ConfigTable& file);
 
+// Keys that differ and that a running service cannot change.
+std::vector<std::string> RestartKeys(const CommonOptions& running, const CommonOptions& wanted);
+
 // A link's name: 1 to 32 of a-z, 0-9, '-', '_' and '.'. It appears in metrics' labels and on
 // command lines.
 bool IsLinkName(std::string_view name);

@@ -44,5 +44,15 @@ TEST(CommonOptionsTest, NamesWhatIsWrong) {
   }
 }
 
+TEST(CommonOptionsTest, KeysThatNeedARestartAreNamed) {
+  const CommonOptions running = {.legs = {{.link = "lan", .interface = "eth0"}}};
+  CommonOptions wanted = running;
+  wanted.log_level = LogLevel::kDebug;
+  EXPECT_THAT(RestartKeys(running, wanted), ::testing::IsEmpty());
+  wanted.legs[0].interface = "eth1";
+  wanted.http_address = "::1";
+  EXPECT_THAT(RestartKeys(running, wanted), ::testing::ElementsAre("http_address", "legs"));
+}
+
 }  // namespace
 }  // namespace headwater

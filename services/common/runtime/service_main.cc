@@ -171,17 +171,25 @@ class Process {
     }
   }
 
+  // Keys that need a restart to change.
+  absl::StatusOr<std::vector<std::string>> TakeConfig() {
+    ASSIGN_OR_RETURN(const CommonOptions wanted, LoadConfig(flags_, definition_));
+    ASSIGN_OR_RETURN(std::vector<std::string> keys, instance_->Reload());
+    log_.set_level(wanted.log_level);
+    for (std::string& key : RestartKeys(options_, wanted)) keys.push_back(std::move(key));
+    return keys;
+  }
+
   void Reload() {
-    absl::StatusOr<CommonOptions> options = LoadConfig(flags_, definition_);
-    reload_ok_->Set(options.ok() ? 1 : 0);
-    if (!options.ok()) {
+    const absl::StatusOr<std::vector<std::string>> keys = TakeConfig();
+    reload_ok_->Set(keys.ok() ? 1 : 0);
+    if (keys.ok()) {
+      log_.Info("configuration reloaded",
+                {{"restart_needed_for", fmt::format("{}", fmt::join(*keys, " "))}});
+    } else {
       log_.Error("configuration refused, the one before stays in force",
-                 {{"error", FromAbsl(options.status().message())}});
-      return;
+                 {{"error", FromAbsl(keys.status().message())}});
     }
-    log_.set_level(options->log_level);
-    instance_->Reload();
-    log_.Info("configuration reloaded");
   }
 
   // Health first, so that nobody new comes; then the instance says goodbye; then the server ends

@@ -42,8 +42,10 @@ class ServiceInstance {
   virtual std::vector<grpc::Service*> GrpcServices() = 0;
   // Privileges are gone, threads and RPC clients may be started; the server is about to listen.
   virtual absl::Status Start() { return absl::OkStatus(); }
-  // New options have been read and validated (SIGHUP); take what can change live.
-  virtual void Reload() {}
+  // New options have been read and validated (SIGHUP): take all that can change live. Returns the
+  // keys of the service's table that differ from what runs and need a restart; an error when the
+  // new options had to be refused after all.
+  virtual absl::StatusOr<std::vector<std::string>> Reload() = 0;
   // SIGTERM: end streams, say goodbye on the wire, then call `done`; after the drain limit the
   // process ends anyway.
   virtual void Drain(absl::AnyInvocable<void()> done) { done(); }
