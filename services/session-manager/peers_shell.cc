@@ -1,5 +1,7 @@
 #include "services/session-manager/peers_shell.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "services/common/base/absl_text.h"
@@ -25,6 +27,8 @@ void Disconnected(const PeerContext& context, StreamState& state, std::string_vi
     context.log.Warning("connection lost",
                         {{"service", service}, {"error", FromAbsl(status.message())}});
   }
+  // What came was not taken in time; the next stream begins with all that is.
+  if (absl::IsResourceExhausted(status)) context.on_failure(fmt::format("watch {}", service));
   state = {};
 }
 

@@ -81,8 +81,10 @@ class RpcClient {
 
 // Reads a Watch stream for ever: connects, hands each message to `on_message`, and after an end
 // tells `on_end` and connects again after a backoff (100 ms doubling to 2 s; a stream that brought
-// a message begins anew). Messages wait on the loop without a limit: the peer is trusted and
-// coalesces by key. All callbacks run on the loop; none after destruction.
+// a message begins anew). With kWaitingMax messages waiting for the loop it reads no further until
+// half of them are gone: the peer's outbox puts together what changes meanwhile, or ends the stream
+// with RESOURCE_EXHAUSTED, and the next one begins with a snapshot. All callbacks run on the loop;
+// none after destruction, which comes before the client's.
 template <typename Response>
 class WatchClient {
  public:
@@ -92,6 +94,7 @@ class WatchClient {
   };
   // Starts the RPC; the request must outlive the call (hold it in the closure).
   using Start = std::function<void(grpc::ClientContext*, grpc::ClientReadReactor<Response>*)>;
+  static constexpr size_t kWaitingMax = 1024;
 
   WatchClient(RpcClient& client, Start start, Callbacks callbacks)
       : client_(client), start_(std::move(start)), callbacks_(std::move(callbacks)) {
@@ -100,20 +103,47 @@ class WatchClient {
   ~WatchClient() {
     *alive_ = false;
     client_.loop().Cancel(retry_);
-    if (reader_ != nullptr) reader_->context.TryCancel();
+    if (reader_ != nullptr) reader_->Cancel();
   }
 
  private:
   struct Reader : grpc::ClientReadReactor<Response> {
-    explicit Reader(WatchClient& owner)
-        : watch(owner), client(owner.client_), alive(owner.alive_) {}
+    explicit Reader(WatchClient& owner) : watch(owner), client(owner.client_), alive(owner.alive_) {}
     void OnReadDone(bool ok) override {
-      if (!ok) return;
+      if (!ok) {
+        this->RemoveHold();
+        return;
+      }
       client.Post([this, message = std::move(response)] {
         // The reader itself is deleted by a task posted after this one.
         if (*alive) watch.OnMessage(message);
+        OnTaken();
       });
       response = Response();
+      {
+        std::lock_guard lock(mutex);
+        paused = ++waiting >= kWaitingMax && !cancelled;
+        if (paused) return;
+      }
+      this->StartRead(&response);
+    }
+    void OnTaken() {
+      {
+        std::lock_guard lock(mutex);
+        --waiting;
+        if (!paused || waiting > kWaitingMax / 2) return;
+        paused = false;
+      }
+      this->StartRead(&response);
+    }
+    void Cancel() {
+      context.TryCancel();
+      {
+        std::lock_guard lock(mutex);
+        cancelled = true;
+        if (!std::exchange(paused, false)) return;
+      }
+      // It fails, and thereby ends the call.
       this->StartRead(&response);
     }
     void OnDone(const grpc::Status& status) override {
@@ -127,6 +157,12 @@ class WatchClient {
     std::shared_ptr<bool> alive;
     grpc::ClientContext context;
     Response response;
+    std::mutex mutex;
+    // Guarded by mutex: messages posted and not yet taken, and whether reading has stopped for
+    // them.
+    size_t waiting = 0;
+    bool paused = false;
+    bool cancelled = false;
   };
 
   void Connect() {
@@ -134,6 +170,8 @@ class WatchClient {
     reader_ = new Reader(*this);  // deletes itself by OnDone
     client_.Register(&reader_->context);
     start_(&reader_->context, reader_);
+    // So that it lives while nothing is being read; until the last read has failed.
+    reader_->AddHold();
     reader_->StartRead(&reader_->response);
     reader_->StartCall();
   }

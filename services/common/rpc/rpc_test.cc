@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 #include "headwater/announce/v1/announce.grpc.pb.h"
@@ -129,6 +132,99 @@ TEST_F(RpcTest, WatchesCallsAndReconnects) {
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   (*server)->Shutdown(1s);
   server_loop.Stop();
+}
+
+// Writes big messages one after the other, as fast as they are taken, and then ends.
+class FastWatch : public grpc::ServerWriteReactor<WatchAnnouncementsResponse> {
+ public:
+  static constexpr uint64_t kMessages = 4000;
+
+  explicit FastWatch(std::atomic<uint64_t>& written) : written_(written) { Next(); }
+  void OnWriteDone(bool ok) override {
+    if (ok && ++written_ < kMessages) return Next();
+    Finish(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "that is all"));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  void Next() {
+    message_.set_revision(written_);
+    message_.mutable_removed()->set_group(std::string(16384, 'x'));
+    StartWrite(&message_);
+  }
+  std::atomic<uint64_t>& written_;
+  WatchAnnouncementsResponse message_;
+};
+
+class FastAnnouncer : public AnnounceService::CallbackService {
+ public:
+  grpc::ServerWriteReactor<WatchAnnouncementsResponse>* WatchAnnouncements(
+      grpc::CallbackServerContext*, const WatchAnnouncementsRequest*) override {
+    written = 0;
+    return new FastWatch(written);
+  }
+  std::atomic<uint64_t> written = 0;
+};
+
+class BusyLoopTest : public RpcTest {
+ protected:
+  void SetUp() override {
+    auto listening = GrpcServer::Listen(socket_, {&service_});
+    ASSERT_TRUE(listening.ok()) << listening.status();
+    server_ = *std::move(listening);
+    client_ = std::make_unique<RpcClient>(loop_);
+    stub_ = AnnounceService::NewStub(OpenChannel("unix:" + socket_));
+    watch_ = std::make_unique<WatchClient<WatchAnnouncementsResponse>>(
+        *client_,
+        [this](auto* context, auto* reader) {
+          stub_->async()->WatchAnnouncements(context, &request_, reader);
+        },
+        WatchClient<WatchAnnouncementsResponse>::Callbacks{
+            .on_message =
+                [this](const auto& message) {
+                  EXPECT_EQ(message.revision(), taken_);
+                  ++taken_;
+                },
+            .on_end =
+                [this](const absl::Status& status) {
+                  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+                  loop_.Stop();
+                }});
+    // The loop is busy with something else: nothing is taken until the server is held back.
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable never;
+    uint64_t before = 0;
+    for (int i = 0; i < 100 && (before == 0 || before != service_.written); ++i) {
+      before = service_.written;
+      never.wait_for(lock, 200ms);
+    }
+  }
+  void TearDown() override {
+    watch_.reset();
+    client_.reset();
+    server_->Shutdown(1s);
+  }
+
+  FastAnnouncer service_;
+  std::unique_ptr<GrpcServer> server_;
+  EventLoop loop_;
+  std::unique_ptr<RpcClient> client_;
+  std::unique_ptr<AnnounceService::Stub> stub_;
+  WatchAnnouncementsRequest request_;
+  std::unique_ptr<WatchClient<WatchAnnouncementsResponse>> watch_;
+  uint64_t taken_ = 0;
+};
+
+TEST_F(BusyLoopTest, HoldsTheServerBackAndLosesNothing) {
+  EXPECT_LT(service_.written, FastWatch::kMessages);
+  loop_.At(MonoNow() + 30s, [this] { loop_.Stop(); });
+  loop_.Run();
+  EXPECT_EQ(taken_, FastWatch::kMessages);
+}
+
+TEST_F(BusyLoopTest, EndsAlthoughItHasStoppedReading) {
+  EXPECT_LT(service_.written, FastWatch::kMessages);
 }
 
 TEST(ProtoConvertTest, NamesTheFieldThatIsWrong) {

@@ -4,47 +4,38 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/support/server_callback.h>
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "services/common/loop/event_loop.h"
+#include "services/common/rpc/watch_outbox.h"
 
 namespace headwater {
 
-// One reader of a Watch stream. Messages wait in order; one that is still waiting is replaced by a
-// newer one of the same key, so a slow reader sees the newest state of each key and not each step.
-// More than `pending_max` keys waiting ends the stream with RESOURCE_EXHAUSTED: the reader calls
-// again and gets a snapshot. Thread-safe; lives until gRPC is done with it.
+// One reader of a Watch stream. What it has not read yet waits in a WatchOutbox; more than
+// `pending_max` messages waiting end the stream with RESOURCE_EXHAUSTED: the reader calls again and
+// gets a snapshot. Thread-safe; lives until gRPC is done with it.
 template <typename Response>
 class WatchStream : public grpc::ServerWriteReactor<Response> {
  public:
   using Filter = std::function<bool(const Response&)>;
 
   WatchStream(size_t pending_max, Filter filter, std::function<void(WatchStream*)> on_done)
-      : pending_max_(pending_max), filter_(std::move(filter)), on_done_(std::move(on_done)) {}
+      : pending_(pending_max), filter_(std::move(filter)), on_done_(std::move(on_done)) {}
 
-  // An empty key is never replaced.
   void Push(const std::string& key, const Response& response) {
     if (filter_ && !filter_(response)) return;
     std::unique_lock lock(mutex_);
     if (ended_) return;
-    auto waiting = key.empty() ? by_key_.end() : by_key_.find(key);
-    if (waiting != by_key_.end()) {
-      waiting->second->response = response;
-      return;
-    }
-    if (pending_.size() >= pending_max_) {
+    if (!pending_.Push(key, response)) {
       End(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "reader too slow; watch again"), lock);
       return;
     }
-    pending_.push_back(std::make_unique<Entry>(Entry{key, response}));
-    if (!key.empty()) by_key_[key] = pending_.back().get();
     WriteNext(lock);
   }
 
@@ -67,28 +58,22 @@ class WatchStream : public grpc::ServerWriteReactor<Response> {
   void OnDone() override { on_done_(this); }
 
  private:
-  struct Entry {
-    std::string key;
-    Response response;
-  };
-
   // Each of these may give up the lock, since gRPC must not be called under it, and is the last
   // thing its caller does.
   void WriteNext(std::unique_lock<std::mutex>& lock) {
-    if (writing_ || ended_ || pending_.empty()) return;
-    current_ = std::move(pending_.front());
-    pending_.pop_front();
-    if (!current_->key.empty()) by_key_.erase(current_->key);
+    if (writing_ || ended_) return;
+    std::optional<Response> next = pending_.Pop();
+    if (!next) return;
+    current_ = *std::move(next);
     writing_ = true;
     lock.unlock();
-    this->StartWrite(&current_->response);
+    this->StartWrite(&current_);
   }
   void End(const grpc::Status& status, std::unique_lock<std::mutex>& lock) {
     if (ended_) return;
     ended_ = true;
     final_ = status;
-    pending_.clear();
-    by_key_.clear();
+    pending_.Clear();
     if (!writing_) FinishOnce(lock);
   }
   void FinishOnce(std::unique_lock<std::mutex>& lock) {
@@ -99,14 +84,12 @@ class WatchStream : public grpc::ServerWriteReactor<Response> {
     this->Finish(status);
   }
 
-  const size_t pending_max_;
+  WatchOutbox<Response> pending_;
   const Filter filter_;
   const std::function<void(WatchStream*)> on_done_;
   std::mutex mutex_;
-  // All below guarded by mutex_, except current_ while it is being written.
-  std::deque<std::unique_ptr<Entry>> pending_;
-  std::unordered_map<std::string, Entry*> by_key_;
-  std::unique_ptr<Entry> current_;
+  // All below and pending_ guarded by mutex_, except current_ while it is being written.
+  Response current_;
   bool writing_ = false;
   bool ended_ = false;
   bool finished_ = false;
