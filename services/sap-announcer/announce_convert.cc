@@ -53,6 +53,7 @@ absl::StatusOr<Announcement> AnnouncementFromProto(const announce::v1::Announcem
                          .version = proto.origin().version(),
                          .past_versions = {proto.origin().past_versions().begin(),
                                            proto.origin().past_versions().end()}};
+  announcement.changed = proto.changed();
   return announcement;
 }
 

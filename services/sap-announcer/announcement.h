@@ -32,6 +32,9 @@ struct Announcement {
   // TTL or hop limit of RTP and SAP in the media group, never 0.
   uint8_t hop_limit = 0;
   Origin origin;
+  // By the word of the manager: it is not what was announced as origin.version. Only of use where
+  // nothing is known of the session.
+  bool changed = false;
 
   // Whether listeners would read the same: links and origin aside.
   bool SameContent(const Announcement& other) const;

@@ -140,7 +140,7 @@ void Announcer::ChooseOrigin(const Announcement* before, uint64_t ntp_seconds,
   const bool ended = std::any_of(endings_.begin(), endings_.end(), [&](const auto& entry) {
     return entry.first.first == wanted.channel && entry.second.origin_id == given.id;
   });
-  if (ended || wanted.began_ntp > origin.version) origin.Raise(ntp_seconds);
+  if (ended || wanted.changed || wanted.began_ntp > origin.version) origin.Raise(ntp_seconds);
 }
 
 absl::Status Announcer::Apply(uint64_t epoch, Announcement wanted, Now now, Sends& out) {

@@ -147,6 +147,23 @@ TEST_F(AnnouncerOriginTest, NoticesATitleThatBeganDuringItsRestart) {
   EXPECT_EQ(origin().past_versions, (std::vector<uint64_t>{kBeginNtp}));
 }
 
+TEST_F(AnnouncerOriginTest, BelievesTheManagerThatTheTitleChangedDuringItsRestart) {
+  Announcement radio = Radio({{"lan", 1}});
+  ASSERT_TRUE(Apply(radio).ok());
+  radio.origin = origin();
+  Restart(AnnouncerOptions{});
+  // Within the second of the version before: its time alone would not tell.
+  radio.title = "Missed";
+  radio.began_ntp = now().ntp_seconds;
+  radio.changed = true;
+  ASSERT_TRUE(Apply(radio).ok());
+  EXPECT_EQ(origin().version, kBeginNtp + 1);
+  EXPECT_EQ(origin().past_versions, (std::vector<uint64_t>{kBeginNtp}));
+  // It knows the session now.
+  ASSERT_TRUE(Apply(radio).ok());
+  EXPECT_EQ(origin().version, kBeginNtp + 1);
+}
+
 TEST_F(AnnouncerOriginTest, UsesNoVersionAgainThatItHasDeleted) {
   ASSERT_TRUE(Apply(Radio({{"lan", 1}})).ok());
   Announcement radio = Radio({{"lan", 2}});

@@ -26,12 +26,15 @@ struct MediaFormat {
   bool operator==(const MediaFormat&) const = default;
 };
 
-// What the source says about itself. `began` at its minimum means unknown.
+// What the source says about itself, and since when; the infinite past means unknown.
 struct StreamInfo {
   std::string name;
   std::string title;
   std::string url;
   absl::Time began = absl::InfinitePast();
+  bool SameTexts(const StreamInfo& other) const {
+    return name == other.name && title == other.title && url == other.url;
+  }
   bool operator==(const StreamInfo&) const = default;
 };
 

@@ -23,6 +23,10 @@ bool Announcement::operator==(const Announcement& other) const {
   return key(*this) == key(other);
 }
 
+bool Announcement::SameContent(const Announcement& other) const {
+  return format == other.format && info == other.info;
+}
+
 bool Announcement::Covers(const std::string& link) const {
   return std::any_of(links.begin(), links.end(),
                      [&](const AnnouncedLink& announced) { return announced.link == link; });

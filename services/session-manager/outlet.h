@@ -103,9 +103,13 @@ struct Announcement {
   uint8_t hop_limit = 0;
   // Not part of the comparison: the announcer raises it.
   Origin origin;
+  // Nor this: it differs from what the announcer has said yes to last.
+  bool changed = false;
 
   bool operator==(const Announcement& other) const;
   bool Covers(const std::string& link) const;
+  // Whether listeners would read the same.
+  bool SameContent(const Announcement& other) const;
 };
 
 // An announcement as an announcer lists it.

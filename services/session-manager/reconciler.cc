@@ -313,6 +313,7 @@ void Reconciler::Place(Session& session) {
   }
   for (const std::string& link : links) session.links.at(link).admitted = true;
   session.sender = sender;
+  session.info = {.name = session.station->title, .title = {}, .url = {}, .began = now_.wall};
   // Announced as the last play was, it is read by players while the source is still connecting.
   // Where that has just failed, the source is heard first.
   session.expected = session.attempts == 0 && session.station->known_format.has_value() &&
@@ -334,6 +335,7 @@ bool Reconciler::AdoptRunning(Session& session) {
     session.ClearRun();
     session.sender = i;
     session.pinned = true;
+    session.info.began = now_.wall;
     session.transmit = status.transmit;
     session.reported.reset();
     if (!plan_) session.number = status.number;

@@ -191,12 +191,16 @@ void Reconciler::ReadTimes(Session& session, const StartTimes& times) {
   session.times = times;
 }
 
+// A source without a name has its station's, and texts that do not say when they began have begun
+// when we first saw them: an announcement always tells (DESIGN 2.4).
 void Reconciler::ReadInfo(Session& session, const PackagerStatus& status) {
-  if (status.info == session.info) return;
-  if (status.info.title != session.info.title && !status.info.title.empty()) {
-    Step(session, "title", status.info.title);
+  StreamInfo info = status.info;
+  if (info.name.empty()) info.name = session.station ? session.station->title : session.info.name;
+  if (info.began == absl::InfinitePast()) {
+    info.began = info.SameTexts(session.info) ? session.info.began : now_.wall;
   }
-  session.info = status.info;
+  if (info.title != session.info.title && !info.title.empty()) Step(session, "title", info.title);
+  session.info = std::move(info);
 }
 
 std::vector<std::string> Reconciler::SendableLinks(const Session& session,

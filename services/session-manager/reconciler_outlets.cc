@@ -89,6 +89,7 @@ void Reconciler::DriveAnnouncer(size_t index, const Channel& channel, Session* s
       break;
     case OutletStep::kApply:
       wanted->origin = session->origin;
+      wanted->changed = outlet.accepted() && !wanted->SameContent(*outlet.accepted());
       outlet.BeginApply(*wanted);
       Emit(ApplyAnnouncement{.sender = index, .announcement = *std::move(wanted)});
       break;
@@ -99,6 +100,12 @@ void Reconciler::DriveAnnouncer(size_t index, const Channel& channel, Session* s
 void Reconciler::TakeOrigin(Session& session, const AnnouncementStatus& status) {
   session.origin = status.announcement.origin;
   session.announced = true;
+  // Our own time of them is that of our start.
+  const StreamInfo& announced = status.announcement.info;
+  if (session.info.name.empty()) session.info.name = announced.name;
+  if (announced.SameTexts(session.info) && announced.began != absl::InfinitePast()) {
+    session.info.began = announced.began;
+  }
   for (const AnnouncedLink& link : status.announcement.links) {
     const auto use = session.links.find(link.link);
     if (use == session.links.end()) continue;
@@ -148,9 +155,6 @@ std::optional<Announcement> Reconciler::WantedAnnouncement(const Session& sessio
     announcement.links.push_back({.link = link, .joins_total = session.links.at(link).joins});
   }
   if (announcement.links.empty()) return std::nullopt;
-  if (announcement.info.name.empty() && session.station) {
-    announcement.info.name = session.station->title;
-  }
   return announcement;
 }
 

@@ -182,6 +182,35 @@ TEST_F(RestartTest, AKilledAnnouncerGoesOnAsTheSameOrigin) {
   EXPECT_EQ(world().Count("apply") + world().Count("stop"), 0u);
 }
 
+TEST_F(RestartTest, AnAnnouncerIsToldWhetherItsTextsChangedWhileItWasAway) {
+  world().KillAnnouncer(0);
+  world().Advance(1s);
+  world().StartAnnouncer(0);
+  world().Advance(100ms);
+  EXPECT_FALSE(world().AnnouncerHas(0, group_)->changed);
+  world().KillAnnouncer(0);
+  world().SetTitle(group_, "Blue in Green");
+  world().Advance(1s);
+  world().StartAnnouncer(0);
+  world().Advance(100ms);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->info.title, "Blue in Green");
+  EXPECT_TRUE(world().AnnouncerHas(0, group_)->changed);
+}
+
+TEST_F(RestartTest, TextsWithoutATimeHaveOneAndKeepItOverAnyRestart) {
+  const StreamInfo info = world().AnnouncerHas(0, group_)->info;
+  EXPECT_EQ(world().PackagerHas(0, group_)->info.began, absl::InfinitePast());
+  EXPECT_NE(info.began, absl::InfinitePast());
+  EXPECT_EQ(info.name, "Station 80000001");
+  world().RestartManager();
+  world().Advance(10s);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->info, info);
+  world().KillPackager(0);
+  world().StartPackager(0);
+  world().Advance(10s);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->info, info);
+}
+
 TEST_F(RestartTest, AStopThatAnAwayPackagerMissedIsMadeUpFor) {
   world().Leave(group_, "lan");
   world().FailCalls("stop", 1000);

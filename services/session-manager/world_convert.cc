@@ -292,6 +292,7 @@ announce::v1::Announcement ToProto(const Announcement& announcement) {
   *proto.mutable_format() = ToProto(announcement.format);
   *proto.mutable_info() = ToProto(announcement.info);
   proto.set_hop_limit(announcement.hop_limit);
+  proto.set_changed(announcement.changed);
   proto.mutable_origin()->set_id(announcement.origin.id);
   proto.mutable_origin()->set_version(announcement.origin.version);
   for (const uint64_t version : announcement.origin.past_versions) {
