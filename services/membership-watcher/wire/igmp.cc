@@ -7,6 +7,7 @@
 #include "services/common/wire/byte_writer.h"
 #include "services/common/wire/checksum.h"
 #include "services/membership-watcher/wire/float_code.h"
+#include "services/membership-watcher/wire/query_report.h"
 
 namespace headwater::membership {
 namespace {
@@ -22,10 +23,9 @@ constexpr uint8_t kTypeLeaveV2 = 0x17;
 constexpr uint8_t kTypeReportV3 = 0x22;
 
 constexpr size_t kShortBytes = 8;
+constexpr auto kFamily = IpAddress::Family::kIpv4;
 // What an IGMPv1 query, which has no such field, means (RFC 9776 section 4.1.1).
 constexpr std::chrono::milliseconds kMaxResponseV1{10000};
-
-IpAddress ReadAddress(ByteReader& reader) { return IpAddress::V4(reader.U32()); }
 
 bool HasRouterAlert(Bytes options) {
   ByteReader reader(options);
@@ -45,14 +45,13 @@ bool HasRouterAlert(Bytes options) {
 // RFC 9776 section 4.1; the length and the code tell the version (section 7.1).
 //  |  Type = 0x11  | Max Resp Code |           Checksum            |
 //  |                         Group Address                         |
-//  | Flags |S| QRV |     QQIC      |     Number of Sources (N)     |
-//  |               Source Address [1..N] (4 bytes each)            |
+//  and of IGMPv3 what ReadQueryTail reads
 Result<Query, DropReason> ParseQuery(ByteReader& reader, uint8_t code, size_t size) {
   if (size < kShortBytes || (size > kShortBytes && size < kIgmpQueryBytes)) {
     return DropReason::kTruncated;
   }
   Query query;
-  query.group = ReadAddress(reader);
+  query.group = ReadAddress(reader, kFamily);
   if (!query.general() && !query.group.IsMulticast()) return DropReason::kGroup;
   if (size == kShortBytes) {
     query.version = code == 0 ? Version::kIgmpV1 : Version::kIgmpV2;
@@ -61,61 +60,7 @@ Result<Query, DropReason> ParseQuery(ByteReader& reader, uint8_t code, size_t si
   }
   query.version = Version::kIgmpV3;
   query.max_response = std::chrono::milliseconds(DecodeFloatCode<4>(code) * 100);
-  const uint8_t flags = reader.U8();
-  query.suppress = (flags & 0x08) != 0;
-  query.robustness = flags & 0x07;
-  query.query_interval = std::chrono::seconds(DecodeFloatCode<4>(reader.U8()));
-  const size_t count = reader.U16();
-  if (count * 4 > reader.remaining()) return DropReason::kTruncated;
-  query.sources.reserve(count);
-  for (size_t i = 0; i < count; ++i) query.sources.push_back(ReadAddress(reader));
-  return query;
-}
-
-// RFC 9776 section 4.2.
-//  |  Type = 0x22  |    Reserved   |           Checksum            |
-//  |             Flags             |    Number of Records (M)      |
-//  and M times:
-//  |  Record Type  |  Aux Data Len |     Number of Sources (N)     |
-//  |                       Multicast Address                       |
-//  |               Source Address [1..N] (4 bytes each)            |
-//  |                  Auxiliary Data (4 x Aux Data Len)            |
-Result<Report, DropReason> ParseReport(ByteReader& reader) {
-  Report report;
-  report.version = Version::kIgmpV3;
-  reader.Skip(2);
-  const size_t count = reader.U16();
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t type = reader.U8();
-    const size_t aux_bytes = size_t{reader.U8()} * 4;
-    const size_t sources = reader.U16();
-    Record record;
-    record.group = ReadAddress(reader);
-    if (!reader.ok() || sources * 4 > reader.remaining()) return DropReason::kTruncated;
-    record.sources.reserve(sources);
-    for (size_t s = 0; s < sources; ++s) record.sources.push_back(ReadAddress(reader));
-    reader.Skip(aux_bytes);
-    if (!reader.ok()) return DropReason::kTruncated;
-    // Section 4.2.12: unrecognised types are ignored, the others of the same report count.
-    if (type < 1 || type > 6) continue;
-    if (!record.group.IsMulticast()) return DropReason::kGroup;
-    record.type = static_cast<RecordType>(type);
-    report.records.push_back(std::move(record));
-  }
-  if (!reader.ok()) return DropReason::kTruncated;
-  return report;
-}
-
-Result<Report, DropReason> ParseOlder(ByteReader& reader, uint8_t type) {
-  Record record;
-  record.type = type == kTypeLeaveV2 ? RecordType::kToInclude : RecordType::kIsExclude;
-  record.group = ReadAddress(reader);
-  if (!reader.ok()) return DropReason::kTruncated;
-  if (!record.group.IsMulticast()) return DropReason::kGroup;
-  Report report;
-  report.version = type == kTypeReportV1 ? Version::kIgmpV1 : Version::kIgmpV2;
-  report.records.push_back(std::move(record));
-  return report;
+  return ReadQueryTail(reader, std::move(query));
 }
 
 bool IsIgmpType(uint8_t type) {
@@ -132,13 +77,6 @@ bool NeedsRouterAlert(uint8_t type, uint8_t code, size_t size) {
 // A report may come from 0.0.0.0; loopback, group and broadcast addresses send nothing.
 bool IsPossibleSource(const IpAddress& from) {
   return !from.IsMulticast() && !from.IsLoopback() && from.low32() != 0xffffffff;
-}
-
-template <typename T>
-Result<Message, DropReason> Envelope(const IpAddress& from, const IpAddress& to,
-                                     Result<T, DropReason> body) {
-  if (!body.ok()) return body.error();
-  return Message{from, to, std::move(body).value()};
 }
 
 uint16_t Checksum(Bytes bytes) {
@@ -160,8 +98,8 @@ Result<Message, DropReason> ParseIgmp(Bytes packet) {
   const uint8_t ttl = ip.U8();
   const uint8_t protocol = ip.U8();
   ip.Skip(2);
-  const IpAddress from = ReadAddress(ip);
-  const IpAddress to = ReadAddress(ip);
+  const IpAddress from = ReadAddress(ip, kFamily);
+  const IpAddress to = ReadAddress(ip, kFamily);
   if (!ip.ok()) return DropReason::kTruncated;
   if (version_and_length >> 4 != 4 || header_bytes < 20) return DropReason::kBadHeader;
   if (total_bytes < header_bytes || total_bytes > packet.size()) return DropReason::kTruncated;
@@ -185,8 +123,9 @@ Result<Message, DropReason> ParseIgmp(Bytes packet) {
   if (Checksum(message) != 0) return DropReason::kChecksum;
 
   if (type == kTypeQuery) return Envelope(from, to, ParseQuery(reader, code, message.size()));
-  if (type == kTypeReportV3) return Envelope(from, to, ParseReport(reader));
-  return Envelope(from, to, ParseOlder(reader, type));
+  if (type == kTypeReportV3) return Envelope(from, to, ReadReport(reader, Version::kIgmpV3));
+  const Version version = type == kTypeReportV1 ? Version::kIgmpV1 : Version::kIgmpV2;
+  return Envelope(from, to, ReadOlderReport(reader, version, type == kTypeLeaveV2));
 }
 
 void SerializeIgmpQuery(const Query& query, std::vector<uint8_t>& out) {
@@ -203,14 +142,7 @@ void SerializeIgmpQuery(const Query& query, std::vector<uint8_t>& out) {
   writer.U8(code);
   writer.Zeros(2);
   writer.U32(query.general() ? 0 : query.group.low32());
-  if (query.version == Version::kIgmpV3) {
-    const uint8_t robustness = query.robustness > 7 ? uint8_t{0} : query.robustness;
-    writer.U8(static_cast<uint8_t>((query.suppress ? 0x08 : 0) | robustness));
-    writer.U8(static_cast<uint8_t>(
-        EncodeFloatCode<4>(static_cast<uint64_t>(query.query_interval.count()))));
-    writer.U16(static_cast<uint16_t>(query.sources.size()));
-    for (const IpAddress& source : query.sources) writer.U32(source.low32());
-  }
+  if (query.version == Version::kIgmpV3) WriteQueryTail(query, writer);
   writer.PatchU16(2, Checksum(Bytes(out).subspan(start)));
 }
 

@@ -1,13 +1,12 @@
 #include "services/membership-watcher/wire/mld.h"
 
-#include <array>
-#include <optional>
 #include <utility>
 
 #include "services/common/wire/byte_reader.h"
 #include "services/common/wire/byte_writer.h"
 #include "services/common/wire/checksum.h"
 #include "services/membership-watcher/wire/float_code.h"
+#include "services/membership-watcher/wire/query_report.h"
 
 namespace headwater::membership {
 namespace {
@@ -22,13 +21,7 @@ constexpr uint8_t kTypeDone = 132;
 constexpr uint8_t kTypeReportV2 = 143;
 
 constexpr size_t kV1Bytes = 24;
-
-IpAddress ReadAddress(ByteReader& reader) {
-  std::array<uint8_t, 16> bytes = {};
-  const Bytes field = reader.Take(bytes.size());
-  std::copy(field.begin(), field.end(), bytes.begin());
-  return IpAddress::V6(bytes);
-}
+constexpr auto kFamily = IpAddress::Family::kIpv6;
 
 bool IsMldType(uint8_t type) {
   return type == kTypeQuery || type == kTypeReportV1 || type == kTypeDone || type == kTypeReportV2;
@@ -52,14 +45,13 @@ bool HasRouterAlert(Bytes options) {
 //  |  Type = 130   |      Code     |           Checksum            |
 //  |    Maximum Response Code      |           Reserved            |
 //  |                  Multicast Address (16 bytes)                 |
-//  | Resv  |S| QRV |     QQIC      |     Number of Sources (N)     |
-//  |               Source Address [1..N] (16 bytes each)           |
+//  and of MLDv2 what ReadQueryTail reads
 Result<Query, DropReason> ParseQuery(ByteReader& reader, size_t size) {
   if (size < kV1Bytes || (size > kV1Bytes && size < kMldQueryBytes)) return DropReason::kTruncated;
   Query query;
   const uint16_t code = reader.U16();
   reader.Skip(2);
-  query.group = ReadAddress(reader);
+  query.group = ReadAddress(reader, kFamily);
   if (!query.general() && !query.group.IsMulticast()) return DropReason::kGroup;
   if (size == kV1Bytes) {
     query.version = Version::kMldV1;
@@ -67,69 +59,7 @@ Result<Query, DropReason> ParseQuery(ByteReader& reader, size_t size) {
     return query;
   }
   query.max_response = std::chrono::milliseconds(DecodeFloatCode<12>(code));
-  const uint8_t flags = reader.U8();
-  query.suppress = (flags & 0x08) != 0;
-  query.robustness = flags & 0x07;
-  query.query_interval = std::chrono::seconds(DecodeFloatCode<4>(reader.U8()));
-  const size_t count = reader.U16();
-  if (count * 16 > reader.remaining()) return DropReason::kTruncated;
-  query.sources.reserve(count);
-  for (size_t i = 0; i < count; ++i) query.sources.push_back(ReadAddress(reader));
-  return query;
-}
-
-// RFC 9777 section 5.2.
-//  |  Type = 143   |    Reserved   |           Checksum            |
-//  |            Reserved           |    Number of Records (M)      |
-//  and M times:
-//  |  Record Type  |  Aux Data Len |     Number of Sources (N)     |
-//  |                  Multicast Address (16 bytes)                 |
-//  |               Source Address [1..N] (16 bytes each)           |
-//  |                  Auxiliary Data (4 x Aux Data Len)            |
-Result<Report, DropReason> ParseReport(ByteReader& reader) {
-  Report report;
-  reader.Skip(2);
-  const size_t count = reader.U16();
-  for (size_t i = 0; i < count; ++i) {
-    const uint8_t type = reader.U8();
-    const size_t aux_bytes = size_t{reader.U8()} * 4;
-    const size_t sources = reader.U16();
-    Record record;
-    record.group = ReadAddress(reader);
-    if (!reader.ok() || sources * 16 > reader.remaining()) return DropReason::kTruncated;
-    record.sources.reserve(sources);
-    for (size_t s = 0; s < sources; ++s) record.sources.push_back(ReadAddress(reader));
-    reader.Skip(aux_bytes);
-    if (!reader.ok()) return DropReason::kTruncated;
-    // Section 5.2.12: unrecognised types are ignored, the others of the same report count.
-    if (type < 1 || type > 6) continue;
-    if (!record.group.IsMulticast()) return DropReason::kGroup;
-    record.type = static_cast<RecordType>(type);
-    report.records.push_back(std::move(record));
-  }
-  if (!reader.ok()) return DropReason::kTruncated;
-  return report;
-}
-
-// RFC 2710 section 3: like a query of 24 bytes.
-Result<Report, DropReason> ParseOlder(ByteReader& reader, uint8_t type) {
-  reader.Skip(4);
-  Record record;
-  record.type = type == kTypeDone ? RecordType::kToInclude : RecordType::kIsExclude;
-  record.group = ReadAddress(reader);
-  if (!reader.ok()) return DropReason::kTruncated;
-  if (!record.group.IsMulticast()) return DropReason::kGroup;
-  Report report;
-  report.version = Version::kMldV1;
-  report.records.push_back(std::move(record));
-  return report;
-}
-
-template <typename T>
-Result<Message, DropReason> Envelope(const IpAddress& from, const IpAddress& to,
-                                     Result<T, DropReason> body) {
-  if (!body.ok()) return body.error();
-  return Message{from, to, std::move(body).value()};
+  return ReadQueryTail(reader, std::move(query));
 }
 
 }  // namespace
@@ -140,8 +70,8 @@ Result<Message, DropReason> ParseMld(Bytes packet) {
   const uint16_t payload_bytes = ip.U16();
   const uint8_t next_header = ip.U8();
   const uint8_t hop_limit = ip.U8();
-  const IpAddress from = ReadAddress(ip);
-  const IpAddress to = ReadAddress(ip);
+  const IpAddress from = ReadAddress(ip, kFamily);
+  const IpAddress to = ReadAddress(ip, kFamily);
   if (!ip.ok()) return DropReason::kTruncated;
   if (first >> 28 != 6) return DropReason::kBadHeader;
   const Bytes payload = ip.Take(payload_bytes);
@@ -169,8 +99,10 @@ Result<Message, DropReason> ParseMld(Bytes packet) {
   if (Ipv6Checksum(from.bytes(), to.bytes(), kIcmpV6, message) != 0) return DropReason::kChecksum;
 
   if (type == kTypeQuery) return Envelope(from, to, ParseQuery(reader, message.size()));
-  if (type == kTypeReportV2) return Envelope(from, to, ParseReport(reader));
-  return Envelope(from, to, ParseOlder(reader, type));
+  if (type == kTypeReportV2) return Envelope(from, to, ReadReport(reader, Version::kMldV2));
+  // RFC 2710 section 3: like a query of 24 bytes.
+  reader.Skip(4);
+  return Envelope(from, to, ReadOlderReport(reader, Version::kMldV1, type == kTypeDone));
 }
 
 void SerializeMldQuery(const Query& query, const IpAddress& from, const IpAddress& to,
@@ -185,14 +117,7 @@ void SerializeMldQuery(const Query& query, const IpAddress& from, const IpAddres
                    : static_cast<uint16_t>(EncodeFloatCode<12>(milliseconds)));
   writer.Zeros(2);
   writer.Append(query.group.bytes());
-  if (!older) {
-    const uint8_t robustness = query.robustness > 7 ? uint8_t{0} : query.robustness;
-    writer.U8(static_cast<uint8_t>((query.suppress ? 0x08 : 0) | robustness));
-    writer.U8(static_cast<uint8_t>(
-        EncodeFloatCode<4>(static_cast<uint64_t>(query.query_interval.count()))));
-    writer.U16(static_cast<uint16_t>(query.sources.size()));
-    for (const IpAddress& source : query.sources) writer.Append(source.bytes());
-  }
+  if (!older) WriteQueryTail(query, writer);
   writer.PatchU16(2, Ipv6Checksum(from.bytes(), to.bytes(), kIcmpV6, Bytes(out).subspan(start)));
 }
 
