@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_proto.h"
+#include "services/common/rpc/media_format_proto.h"
 
 namespace headwater::directory_resolver {
 namespace {
@@ -66,28 +65,16 @@ absl::Status ReadFamily(pb::ExportFamily family, ExportChoice& choice) {
 }  // namespace
 
 types::v1::MediaFormat ToProto(const KnownFormat& known) {
-  types::v1::MediaFormat proto;
-  proto.set_encoding(known.format.encoding);
-  proto.set_payload_type(known.format.payload_type);
-  proto.set_clock_rate(known.format.clock_rate);
-  proto.set_channels(known.format.channels);
-  proto.set_fmtp(known.format.fmtp);
+  types::v1::MediaFormat proto = FormatToProto(known.format);
   proto.set_bits_per_second(known.bits_per_second);
   proto.set_description(known.description);
   return proto;
 }
 
-KnownFormat FormatFromProto(const types::v1::MediaFormat& proto) {
-  KnownFormat known;
-  known.format.encoding = proto.encoding();
-  // 128 and more are refused as no payload type.
-  known.format.payload_type = static_cast<uint8_t>(std::min(proto.payload_type(), 255u));
-  known.format.clock_rate = proto.clock_rate();
-  known.format.channels = proto.channels();
-  known.format.fmtp = proto.fmtp();
-  known.bits_per_second = proto.bits_per_second();
-  known.description = proto.description();
-  return known;
+KnownFormat KnownFormatFromProto(const types::v1::MediaFormat& proto) {
+  return {.format = FormatFromProto<SdpFormat>(proto),
+          .bits_per_second = proto.bits_per_second(),
+          .description = proto.description()};
 }
 
 types::v1::Station ToProto(const Station& station, const KnownFormat* known) {

@@ -10,7 +10,7 @@
 namespace headwater::directory_resolver {
 
 types::v1::MediaFormat ToProto(const KnownFormat& known);
-KnownFormat FormatFromProto(const types::v1::MediaFormat& proto);
+KnownFormat KnownFormatFromProto(const types::v1::MediaFormat& proto);
 // `known` may be null.
 types::v1::Station ToProto(const Station& station, const KnownFormat* known);
 // INVALID_ARGUMENT names the field.

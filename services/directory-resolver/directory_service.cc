@@ -97,8 +97,9 @@ grpc::ServerUnaryReactor* DirectoryService::ReportPlay(grpc::CallbackServerConte
                                                        const pb::ReportPlayRequest* request,
                                                        pb::ReportPlayResponse*) {
   return OnLoop(context, loop_, [this, request] {
-    return request->ok() ? shell_.ReportPlay(request->number(), FormatFromProto(request->format()))
-                         : shell_.ReportFailure(request->number(), request->error());
+    return request->ok()
+               ? shell_.ReportPlay(request->number(), KnownFormatFromProto(request->format()))
+               : shell_.ReportFailure(request->number(), request->error());
   });
 }
 

@@ -3,33 +3,11 @@
 #include <absl/strings/str_cat.h>
 
 #include "services/common/base/status_macros.h"
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 
 namespace headwater::packager {
 namespace {
-
-// A format that some manager kept: text fields are only compared, never parsed.
-RtpFormat FormatFromProto(const types::v1::MediaFormat& proto) {
-  return {.encoding = proto.encoding(),
-          .payload_type = static_cast<uint8_t>(proto.payload_type()),
-          .clock_rate = proto.clock_rate(),
-          .channels = proto.channels(),
-          .fmtp = proto.fmtp(),
-          .bits_per_second = proto.bits_per_second(),
-          .description = proto.description()};
-}
-
-types::v1::MediaFormat ToProto(const RtpFormat& format) {
-  types::v1::MediaFormat proto;
-  proto.set_encoding(format.encoding);
-  proto.set_payload_type(format.payload_type);
-  proto.set_clock_rate(format.clock_rate);
-  proto.set_channels(format.channels);
-  proto.set_fmtp(format.fmtp);
-  proto.set_bits_per_second(format.bits_per_second);
-  proto.set_description(format.description);
-  return proto;
-}
 
 v1::PackagerState ToProto(StreamState state) {
   switch (state) {
@@ -105,7 +83,7 @@ absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& p
     request.sent_before = {RtpTimestamp(spec.timestamp()),
                            headwater::FromProto(spec.timestamp_sent())};
   }
-  if (spec.has_format()) request.format = FormatFromProto(spec.format());
+  if (spec.has_format()) request.format = FormatFromProto<RtpFormat>(spec.format());
   if (!types::v1::MediaContainer_IsValid(spec.container())) {
     return absl::InvalidArgumentError(
         absl::StrCat("session.container: unknown value ", static_cast<int>(spec.container())));
@@ -121,7 +99,7 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   proto.set_state(ToProto(status.state));
   proto.set_error(status.error);
   proto.set_error_reason(status.error_reason);
-  if (status.format) *proto.mutable_format() = ToProto(*status.format);
+  if (status.format) *proto.mutable_format() = FormatToProto(*status.format);
   types::v1::StreamInfo& info = *proto.mutable_info();
   info.set_name(status.texts.name);
   info.set_title(status.texts.title);
@@ -146,7 +124,7 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
 
 v1::ProbeResponse ToProto(const ProbeResult& result) {
   v1::ProbeResponse proto;
-  *proto.mutable_format() = ToProto(result.format);
+  *proto.mutable_format() = FormatToProto(result.format);
   proto.mutable_info()->set_name(result.head.icy_name);
   proto.mutable_info()->set_title(result.title.title);
   proto.mutable_info()->set_url(result.title.url.empty() ? result.head.icy_url : result.title.url);

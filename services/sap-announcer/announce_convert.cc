@@ -4,6 +4,7 @@
 
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 
 namespace headwater {
@@ -13,17 +14,6 @@ namespace {
 constexpr int64_t kNtpToUnix = 2'208'988'800;
 
 absl::Status Invalid(std::string_view text) { return absl::InvalidArgumentError(ToAbsl(text)); }
-
-absl::StatusOr<SdpFormat> FormatFromProto(const types::v1::MediaFormat& proto) {
-  if (proto.payload_type() > 127) {
-    return Invalid(fmt::format("format.payload_type: {} is not 0..127", proto.payload_type()));
-  }
-  return SdpFormat{.encoding = proto.encoding(),
-                   .payload_type = static_cast<uint8_t>(proto.payload_type()),
-                   .clock_rate = proto.clock_rate(),
-                   .channels = proto.channels(),
-                   .fmtp = proto.fmtp()};
-}
 
 }  // namespace
 
@@ -36,7 +26,11 @@ absl::StatusOr<Announcement> AnnouncementFromProto(const announce::v1::Announcem
       return Invalid(fmt::format("links: {} stands twice", link.link()));
     }
   }
-  ASSIGN_OR_RETURN(announcement.format, FormatFromProto(proto.format()));
+  if (proto.format().payload_type() > 127) {
+    return Invalid(
+        fmt::format("format.payload_type: {} is not 0..127", proto.format().payload_type()));
+  }
+  announcement.format = FormatFromProto<SdpFormat>(proto.format());
   announcement.media_bits_per_second = proto.format().bits_per_second();
   announcement.format_description = proto.format().description();
   announcement.name = proto.info().name();
@@ -75,11 +69,7 @@ announce::v1::Announcement ToProto(const Announcement& announcement) {
     entry->set_joins_total(joins_total);
   }
   auto* format = proto.mutable_format();
-  format->set_encoding(announcement.format.encoding);
-  format->set_payload_type(announcement.format.payload_type);
-  format->set_clock_rate(announcement.format.clock_rate);
-  format->set_channels(announcement.format.channels);
-  format->set_fmtp(announcement.format.fmtp);
+  *format = FormatToProto(announcement.format);
   format->set_bits_per_second(announcement.media_bits_per_second);
   format->set_description(announcement.format_description);
   auto* info = proto.mutable_info();

@@ -6,6 +6,7 @@
 
 #include "services/common/base/absl_text.h"
 #include "services/common/plan/plan_proto.h"
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 #include "services/session-manager/world_convert.h"
 
@@ -160,7 +161,7 @@ void ResolverPeer::Perform(const ReportPlay& action) {
   directory::v1::ReportPlayRequest request;
   request.set_number(action.number);
   request.set_ok(action.error.empty());
-  if (action.format) *request.mutable_format() = ToProto(*action.format);
+  if (action.format) *request.mutable_format() = FormatToProto(*action.format);
   request.set_error(action.error);
   context_.rpc.Call<directory::v1::ReportPlayRequest, directory::v1::ReportPlayResponse>(
       request, context_.call_timeout,

@@ -6,6 +6,7 @@
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_proto.h"
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 
 namespace headwater::session_manager {
@@ -67,18 +68,6 @@ StationKind FromProto(types::v1::StationKind kind) {
   }
 }
 
-types::v1::StationKind ToProto(StationKind kind) {
-  switch (kind) {
-    case StationKind::kHttp:
-      return types::v1::STATION_KIND_HTTP;
-    case StationKind::kDvb:
-      return types::v1::STATION_KIND_DVB;
-    case StationKind::kTest:
-      return types::v1::STATION_KIND_TEST;
-  }
-  return types::v1::STATION_KIND_UNSPECIFIED;
-}
-
 session::v1::SessionState ToProto(State state) {
   switch (state) {
     case State::kIdle:
@@ -134,16 +123,6 @@ Leg FromProto(const types::v1::Leg& proto) {
           .service_address_ipv6 = OptionalAddress(proto.service_address_ipv6())};
 }
 
-MediaFormat FromProto(const types::v1::MediaFormat& proto) {
-  return {.encoding = proto.encoding(),
-          .payload_type = proto.payload_type(),
-          .clock_rate = proto.clock_rate(),
-          .channels = proto.channels(),
-          .fmtp = proto.fmtp(),
-          .bits_per_second = proto.bits_per_second(),
-          .description = proto.description()};
-}
-
 Station FromProto(const types::v1::Station& proto) {
   Station station{.number = proto.number(),
                   .title = proto.title(),
@@ -154,7 +133,8 @@ Station FromProto(const types::v1::Station& proto) {
                   .tags = {proto.tags().begin(), proto.tags().end()},
                   .homepage = proto.homepage(),
                   .logo_url = proto.logo_url()};
-  if (proto.has_known_format()) station.known_format = FromProto(proto.known_format());
+  if (proto.has_known_format())
+    station.known_format = FormatFromProto<MediaFormat>(proto.known_format());
   return station;
 }
 
@@ -176,7 +156,7 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
       .receivers = proto.receivers().receivers(),
       .fraction_lost_max = proto.receivers().fraction_lost_max()};
   ASSIGN_OR_RETURN(status.channel, ChannelFromProto(proto.channel()));
-  if (proto.has_format()) status.format = FromProto(proto.format());
+  if (proto.has_format()) status.format = FormatFromProto<MediaFormat>(proto.format());
   const packager::v1::StartTimes& times = proto.times();
   status.times = {
       .applied = TimeOrPast(times.has_applied(), times.applied()),
@@ -197,7 +177,7 @@ absl::StatusOr<AnnouncementStatus> FromProto(const announce::v1::AnnouncementSta
   const announce::v1::Announcement& from = proto.announcement();
   AnnouncementStatus status{.announcement = {.number = from.number(),
                                              .links = {},
-                                             .format = FromProto(from.format()),
+                                             .format = FormatFromProto<MediaFormat>(from.format()),
                                              .info = FromProto(from.info()),
                                              .hop_limit = static_cast<uint8_t>(from.hop_limit()),
                                              .origin = FromProto(from.origin())}};
@@ -224,18 +204,6 @@ types::v1::Leg ToProto(const Leg& leg) {
   return proto;
 }
 
-types::v1::MediaFormat ToProto(const MediaFormat& format) {
-  types::v1::MediaFormat proto;
-  proto.set_encoding(format.encoding);
-  proto.set_payload_type(format.payload_type);
-  proto.set_clock_rate(format.clock_rate);
-  proto.set_channels(format.channels);
-  proto.set_fmtp(format.fmtp);
-  proto.set_bits_per_second(format.bits_per_second);
-  proto.set_description(format.description);
-  return proto;
-}
-
 types::v1::StreamInfo ToProto(const StreamInfo& info) {
   types::v1::StreamInfo proto;
   proto.set_name(info.name);
@@ -249,10 +217,10 @@ types::v1::Station ToProto(const Station& station) {
   types::v1::Station proto;
   proto.set_number(station.number);
   proto.set_title(station.title);
-  proto.set_kind(ToProto(station.kind));
+  proto.set_kind(StationKindToProto(station.kind));
   for (const std::string& url : station.urls) proto.add_urls(url);
   proto.set_directory(station.directory);
-  if (station.known_format) *proto.mutable_known_format() = ToProto(*station.known_format);
+  if (station.known_format) *proto.mutable_known_format() = FormatToProto(*station.known_format);
   for (const std::string& tag : station.tags) proto.add_tags(tag);
   proto.set_homepage(station.homepage);
   proto.set_logo_url(station.logo_url);
@@ -276,7 +244,7 @@ packager::v1::SessionSpec ToProto(const SessionSpec& spec) {
     proto.set_timestamp(spec.sent_before.timestamp);
     *proto.mutable_timestamp_sent() = headwater::ToProto(spec.sent_before.sent);
   }
-  if (spec.format) *proto.mutable_format() = ToProto(*spec.format);
+  if (spec.format) *proto.mutable_format() = FormatToProto(*spec.format);
   return proto;
 }
 
@@ -289,7 +257,7 @@ announce::v1::Announcement ToProto(const Announcement& announcement) {
     added->set_link(link.link);
     added->set_joins_total(link.joins_total);
   }
-  *proto.mutable_format() = ToProto(announcement.format);
+  *proto.mutable_format() = FormatToProto(announcement.format);
   *proto.mutable_info() = ToProto(announcement.info);
   proto.set_hop_limit(announcement.hop_limit);
   proto.set_changed(announcement.changed);
@@ -310,7 +278,7 @@ session::v1::Session ToProto(const SessionView& view) {
   for (const std::string& link : view.links) proto.add_links(link);
   proto.set_members(view.members);
   proto.set_sender(view.sender);
-  if (view.format) *proto.mutable_format() = ToProto(*view.format);
+  if (view.format) *proto.mutable_format() = FormatToProto(*view.format);
   *proto.mutable_info() = ToProto(view.info);
   proto.set_source_url(view.source_url);
   proto.set_error(view.error);

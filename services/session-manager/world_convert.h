@@ -19,13 +19,11 @@ absl::StatusOr<GroupRecord> FromProto(const membership::v1::GroupMembership& pro
 LinkSync FromProto(membership::v1::LinkSync sync);
 Leg FromProto(const types::v1::Leg& proto);
 Station FromProto(const types::v1::Station& proto);
-MediaFormat FromProto(const types::v1::MediaFormat& proto);
 absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& proto);
 absl::StatusOr<AnnouncementStatus> FromProto(const announce::v1::AnnouncementStatus& proto);
 Origin FromProto(const announce::v1::Origin& proto);
 
 types::v1::Leg ToProto(const Leg& leg);
-types::v1::MediaFormat ToProto(const MediaFormat& format);
 types::v1::StreamInfo ToProto(const StreamInfo& info);
 types::v1::Station ToProto(const Station& station);
 packager::v1::SessionSpec ToProto(const SessionSpec& spec);

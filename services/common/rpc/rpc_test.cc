@@ -10,6 +10,7 @@
 #include "headwater/announce/v1/announce.grpc.pb.h"
 #include "services/common/base/check.h"
 #include "services/common/rpc/grpc_server.h"
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 #include "services/common/rpc/rpc_client.h"
 #include "services/common/rpc/server_calls.h"
@@ -238,6 +239,36 @@ TEST(ProtoConvertTest, NamesTheFieldThatIsWrong) {
   proto.set_source("2001:db8::1");
   EXPECT_EQ(ChannelFromProto(proto)->ToString(), "2001:db8::1@ff3e::8000:1");
   EXPECT_EQ(ToProto(*ChannelFromProto(proto)).SerializeAsString(), proto.SerializeAsString());
+}
+
+struct WholeFormat {
+  std::string encoding;
+  uint8_t payload_type = 0;
+  uint32_t clock_rate = 0;
+  uint32_t channels = 0;
+  std::string fmtp;
+  uint32_t bits_per_second = 0;
+  std::string description;
+  bool operator==(const WholeFormat&) const = default;
+};
+struct PartFormat {
+  std::string encoding;
+  uint32_t payload_type = 0;
+  uint32_t clock_rate = 0;
+  uint32_t channels = 0;
+  std::string fmtp;
+  bool operator==(const PartFormat&) const = default;
+};
+
+TEST(ProtoConvertTest, FormatsKeepAllThatTheyHave) {
+  const WholeFormat whole = {"mpeg4-generic", 96, 44100, 2, "mode=AAC-hbr", 128000, "AAC"};
+  EXPECT_EQ(FormatFromProto<WholeFormat>(FormatToProto(whole)), whole);
+  const PartFormat part = {"mpeg4-generic", 96, 44100, 2, "mode=AAC-hbr"};
+  EXPECT_EQ(FormatFromProto<PartFormat>(FormatToProto(whole)), part);
+  EXPECT_EQ(FormatToProto(part).bits_per_second(), 0u);
+  types::v1::MediaFormat proto;
+  proto.set_payload_type(270);
+  EXPECT_EQ(FormatFromProto<WholeFormat>(proto).payload_type, 255) << "not 14";
 }
 
 TEST(ProtoConvertTest, KeepsTimes) {
