@@ -87,6 +87,8 @@ PackagerConfig ReadConfig(ConfigTable& table) {
   PackagerConfig config;
   ReadOptions(table, config.core);
   ReadHttp(table, config.http);
+  table.Read("transcoders_max", config.transcoders.transcoders_max, {0, 4096});
+  table.Read("transcode_bitrate", config.transcoders.bits_per_second, {16000, 510000});
   // One limit for both: the stream looks after it, the opener only where no stream does.
   config.http.stall_timeout = config.core.stall_limit;
   // The packager's own limits are lower, and may change while it runs.

@@ -6,6 +6,7 @@
 #include "services/common/config/config_table.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/source/http/http_source_options.h"
+#include "services/rtp-packager/transcode/transcoder_pool_options.h"
 
 namespace headwater::packager {
 
@@ -13,6 +14,7 @@ namespace headwater::packager {
 struct PackagerConfig {
   Options core;
   HttpSourceOptions http;
+  TranscoderPoolOptions transcoders;
 };
 
 // Reads the table over the defaults; faults are kept in the table.

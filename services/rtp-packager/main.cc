@@ -5,6 +5,7 @@
 #include "services/rtp-packager/config.h"
 #include "services/rtp-packager/packager_service.h"
 #include "services/rtp-packager/source/http/http_source.h"
+#include "services/rtp-packager/transcode/transcoder_pool.h"
 
 namespace headwater::packager {
 namespace {
@@ -18,9 +19,10 @@ class Instance : public ServiceInstance {
         running_(config),
         options_(config.core),
         opener_(runtime.loop, config.http),
+        transcoders_(runtime.loop, config.transcoders),
         metrics_(runtime.registry),
         shell_(std::move(shell)),
-        rpc_(runtime.loop, runtime.log, options_, metrics_, *shell_, opener_) {}
+        rpc_(runtime.loop, runtime.log, options_, metrics_, *shell_, {opener_, transcoders_}) {}
   ~Instance() override { runtime_.loop.Cancel(metrics_timer_); }
 
   std::vector<grpc::Service*> GrpcServices() override { return {&rpc_}; }
@@ -31,7 +33,7 @@ class Instance : public ServiceInstance {
   }
 
   absl::Status Open() {
-    return shell_->Start(opener_,
+    return shell_->Start(opener_, &transcoders_,
                          {.on_changes = [this](const auto& channels) { rpc_.OnChanges(channels); },
                           .on_legs = [this] { rpc_.OnLegs(); }});
   }
@@ -58,6 +60,7 @@ class Instance : public ServiceInstance {
  private:
   void UpdateMetrics() {
     metrics_.Update(shell_->core(), shell_->sender_stats(), shell_->rtcp_dropped_total());
+    metrics_.Update(transcoders_.Stats());
     metrics_timer_ = runtime_.loop.At(runtime_.loop.now() + options_.status_interval,
                                       [this] { UpdateMetrics(); });
   }
@@ -68,6 +71,7 @@ class Instance : public ServiceInstance {
   const PackagerConfig running_;
   Options options_;
   HttpSourceOpener opener_;
+  TranscoderPool transcoders_;
   PackagerMetrics metrics_;
   std::unique_ptr<PackagerShell> shell_;
   PackagerRpc rpc_;

@@ -59,6 +59,8 @@ struct SessionStatus {
   std::string error;
   std::string error_reason;
   std::optional<RtpFormat> format;
+  // Stream::source_format.
+  std::optional<RtpFormat> source_format;
   StreamTexts texts;
   uint32_t ssrc = 0;
   // Of the next RTP packet.
@@ -94,6 +96,8 @@ struct PackagerStats {
 struct PackagerEnvironment {
   SourceOpener* opener = nullptr;
   const TestTone* tone = nullptr;
+  // Null: nothing is transcoded.
+  TranscoderMaker* transcoders = nullptr;
   std::function<ClockPair()> now;
   // Call OnTime soon. May be called from within any method.
   std::function<void()> wake;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/rtp-packager/media/fake_transcoder.h"
 #include "services/rtp-packager/packager.h"
 #include "services/rtp-packager/rtp/rtcp_packet.h"
 #include "services/rtp-packager/rtp/rtp_packet.h"
@@ -46,6 +47,7 @@ class PackagerFixture : public ::testing::Test {
     core_ = std::make_unique<Packager>(options_, std::vector<std::string>{"lan", "vlan20"},
                                        PackagerEnvironment{.opener = &opener_,
                                                            .tone = &tone_,
+                                                           .transcoders = maker_,
                                                            .now = [this] { return clocks_; },
                                                            .wake = [this] { woken_ = true; },
                                                            .seed = 42,
@@ -54,6 +56,12 @@ class PackagerFixture : public ::testing::Test {
     core_->SetLeg(1, MakeLeg(2, "198.51.100.1", "2001:db8:1::1"));
     core_->SetWatchers(1);
     Settle();
+  }
+
+  // Fresh, and able to transcode.
+  void StartWithTranscoders() {
+    maker_ = &transcoders_;
+    Start();
   }
 
   static Leg MakeLeg(uint32_t index, const char* ipv4, const char* ipv6) {
@@ -100,6 +108,17 @@ class PackagerFixture : public ::testing::Test {
       frame[100] = static_cast<uint8_t>(made_ >> 8 & 0x7f);
       frame[101] = static_cast<uint8_t>(made_ & 0x7f);
       ++made_;
+      bytes.insert(bytes.end(), frame.begin(), frame.end());
+    }
+    return bytes;
+  }
+  // AAC-LC in ADTS, 44.1 kHz, stereo, frames of 200 bytes.
+  static std::vector<uint8_t> Adts(size_t frames) {
+    std::vector<uint8_t> bytes;
+    for (size_t i = 0; i < frames; ++i) {
+      std::vector<uint8_t> frame(200, 0x21);
+      const uint8_t header[] = {0xff, 0xf1, 0x50, 0x80, 200 >> 3, (200 & 7) << 5 | 0x1f, 0xfc};
+      std::copy(std::begin(header), std::end(header), frame.begin());
       bytes.insert(bytes.end(), frame.begin(), frame.end());
     }
     return bytes;
@@ -175,20 +194,6 @@ class PackagerFixture : public ::testing::Test {
     }
   }
 
-  Options options_;
-  ClockPair clocks_{MonoTime{} + 1000s, absl::UnixEpoch() + absl::Hours(400000)};
-  FakeSourceOpener opener_;
-  TestTone tone_;
-  std::unique_ptr<Packager> core_;
-  std::vector<Rtp> rtp_;
-  std::vector<Rtcp> rtcp_;
-  std::set<Channel> changes_;
-
- private:
-  void SetTime(MonoTime time) {
-    clocks_.wall += absl::FromChrono(time - clocks_.mono);
-    clocks_.mono = time;
-  }
   // What the shell does after each call.
   void Settle() {
     for (int i = 0; i < 10 && std::exchange(woken_, false); ++i) core_->OnTime();
@@ -196,6 +201,24 @@ class PackagerFixture : public ::testing::Test {
     for (const OutDatagram& each : outbox.datagrams()) Keep(outbox, each);
     core_->outbox().Clear();
     changes_.merge(core_->TakeChanges());
+  }
+
+  Options options_;
+  ClockPair clocks_{MonoTime{} + 1000s, absl::UnixEpoch() + absl::Hours(400000)};
+  FakeSourceOpener opener_;
+  TestTone tone_;
+  FakeTranscoderMaker transcoders_;
+  std::unique_ptr<Packager> core_;
+  std::vector<Rtp> rtp_;
+  std::vector<Rtcp> rtcp_;
+  std::set<Channel> changes_;
+
+ private:
+  TranscoderMaker* maker_ = nullptr;
+
+  void SetTime(MonoTime time) {
+    clocks_.wall += absl::FromChrono(time - clocks_.mono);
+    clocks_.mono = time;
   }
   void Keep(const Outbox& outbox, const OutDatagram& datagram) {
     if (datagram.rtcp) {

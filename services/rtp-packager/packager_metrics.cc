@@ -47,6 +47,7 @@ PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
   streams_ = AddGauge(registry, "headwater_rtp_packager_streams", "Opened sources.");
   queue_seconds_max_ = AddGauge(registry, "headwater_rtp_packager_queue_seconds_max",
                                 "Media held in the deepest queue of all streams.");
+  AddTranscodes(registry);
   packets_ = AddCounter(registry, "headwater_rtp_packager_packets_total",
                         "RTP packets, once for each session.");
   octets_ = AddCounter(registry, "headwater_rtp_packager_octets_total",
@@ -78,6 +79,44 @@ PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
                                    "From a new session's ApplySession to its source's request.");
   apply_to_first_rtp_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_first_rtp_seconds",
                                      "From a new session's ApplySession to its first RTP.");
+}
+
+void PackagerMetrics::AddTranscodes(prometheus::Registry& registry) {
+  auto& running = prometheus::BuildGauge()
+                      .Name("headwater_rtp_packager_transcodes")
+                      .Help("Streams being transcoded, by their own codec and why.")
+                      .Register(registry);
+  auto& ended = prometheus::BuildCounter()
+                    .Name("headwater_rtp_packager_transcodes_ended_total")
+                    .Help("Streams that were transcoded.")
+                    .Register(registry);
+  for (size_t codec = 0; codec < kSourceCodecs; ++codec) {
+    for (size_t reason = 0; reason < kTranscodeReasons; ++reason) {
+      const prometheus::Labels labels = {
+          {"codec", std::string(SourceCodecName(static_cast<SourceCodec>(codec)))},
+          {"reason", std::string(TranscodeReasonName(static_cast<TranscodeReason>(reason)))}};
+      transcodes_[codec][reason] = &running.Add(labels);
+      transcodes_ended_[codec][reason] = &ended.Add(labels);
+    }
+  }
+  transcodes_refused_ = AddCounter(registry, "headwater_rtp_packager_transcodes_refused_total",
+                                   "Streams that were one too many to be transcoded.");
+  transcodes_failed_ = AddCounter(registry, "headwater_rtp_packager_transcodes_failed_total",
+                                  "Streams that could not be transcoded.");
+  transcode_cpu_ = AddCounter(registry, "headwater_rtp_packager_transcode_cpu_seconds_total",
+                              "CPU time of ended transcodes' threads.");
+}
+
+void PackagerMetrics::Update(const TranscoderPoolStats& transcoders) {
+  for (size_t codec = 0; codec < kSourceCodecs; ++codec) {
+    for (size_t reason = 0; reason < kTranscodeReasons; ++reason) {
+      transcodes_[codec][reason]->Set(static_cast<double>(transcoders.running[codec][reason]));
+      Follow(transcodes_ended_[codec][reason], transcoders.ended_total[codec][reason]);
+    }
+  }
+  Follow(transcodes_refused_, transcoders.refused_total);
+  Follow(transcodes_failed_, transcoders.failed_total);
+  transcode_cpu_->Increment(Seconds(transcoders.cpu_time) - transcode_cpu_->Value());
 }
 
 void PackagerMetrics::Update(const Packager& core, const MulticastSender::Stats& sender,

@@ -9,6 +9,7 @@
 
 #include "services/rtp-packager/multicast_sender.h"
 #include "services/rtp-packager/packager.h"
+#include "services/rtp-packager/transcode/transcoder_pool.h"
 
 namespace headwater::packager {
 
@@ -20,16 +21,24 @@ class PackagerMetrics {
 
   // Once a second.
   void Update(const Packager& core, const MulticastSender::Stats& sender, uint64_t rtcp_dropped);
+  void Update(const TranscoderPoolStats& transcoders);
   // A session's source has been requested; its first RTP has left: since it was applied.
   void OnRequested(Duration since_applied);
   void OnFirstRtp(Duration since_applied);
 
  private:
+  void AddTranscodes(prometheus::Registry& registry);
+
   static constexpr size_t kStates = 5;
 
   std::array<prometheus::Gauge*, kStates> sessions_;
   prometheus::Gauge* streams_;
   prometheus::Gauge* queue_seconds_max_;
+  std::array<std::array<prometheus::Gauge*, kTranscodeReasons>, kSourceCodecs> transcodes_;
+  std::array<std::array<prometheus::Counter*, kTranscodeReasons>, kSourceCodecs> transcodes_ended_;
+  prometheus::Counter* transcodes_refused_;
+  prometheus::Counter* transcodes_failed_;
+  prometheus::Counter* transcode_cpu_;
   prometheus::Counter* packets_;
   prometheus::Counter* octets_;
   prometheus::Counter* datagrams_;

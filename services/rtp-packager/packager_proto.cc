@@ -100,6 +100,7 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   proto.set_error(status.error);
   proto.set_error_reason(status.error_reason);
   if (status.format) *proto.mutable_format() = FormatToProto(*status.format);
+  if (status.source_format) *proto.mutable_source_format() = FormatToProto(*status.source_format);
   types::v1::StreamInfo& info = *proto.mutable_info();
   info.set_name(status.texts.name);
   info.set_title(status.texts.title);

@@ -16,13 +16,14 @@ constexpr absl::Duration kClockStep = absl::Milliseconds(50);
 }  // namespace
 
 PackagerRpc::PackagerRpc(EventLoop& loop, Logger& log, const Options& options,
-                         PackagerMetrics& metrics, PackagerShell& shell, SourceOpener& opener)
+                         PackagerMetrics& metrics, PackagerShell& shell,
+                         const ProbeEnvironment& probing)
     : loop_(loop),
       log_(log),
       options_(options),
       metrics_(metrics),
       shell_(shell),
-      opener_(opener),
+      probing_(probing),
       clocks_(ReadClocks()),
       sessions_(loop,
                 [this](auto& stream) {
@@ -176,7 +177,9 @@ void PackagerRpc::StartProbe(const v1::ProbeRequest& request, v1::ProbeResponse*
   };
   call.timer = loop_.At(loop_.now() + options_.opening_limit,
                         [later] { later(absl::UnavailableError("silence: no audio in time")); });
-  call.probe = std::make_unique<packager::Probe>(opener_, request.url(), request.local(), later);
+  call.probe = std::make_unique<packager::Probe>(
+      probing_.opener, &probing_.transcoders,
+      packager::ProbeRequest{request.url(), request.local()}, later);
 }
 
 void PackagerRpc::FinishProbe(uint64_t id, const absl::StatusOr<ProbeResult>& result) {

@@ -14,6 +14,12 @@
 
 namespace headwater::packager {
 
+// What probes open and read sources with.
+struct ProbeEnvironment {
+  SourceOpener& opener;
+  TranscoderMaker& transcoders;
+};
+
 // headwater.packager.v1.PackagerService on the shell. Handlers come on gRPC's threads and work on
 // the loop's.
 //
@@ -21,7 +27,7 @@ namespace headwater::packager {
 class PackagerRpc : public v1::PackagerService::CallbackService {
  public:
   PackagerRpc(EventLoop& loop, Logger& log, const Options& options, PackagerMetrics& metrics,
-              PackagerShell& shell, SourceOpener& opener);
+              PackagerShell& shell, const ProbeEnvironment& probing);
   ~PackagerRpc() override;
 
   // From the shell.
@@ -71,7 +77,7 @@ class PackagerRpc : public v1::PackagerService::CallbackService {
   const Options& options_;
   PackagerMetrics& metrics_;
   PackagerShell& shell_;
-  SourceOpener& opener_;
+  const ProbeEnvironment probing_;
   ClockPair clocks_;
   uint64_t revision_ = 0;
   std::map<Channel, Told> told_;

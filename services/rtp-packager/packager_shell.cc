@@ -57,7 +57,8 @@ PackagerShell::~PackagerShell() {
   if (packets_ && core_) loop_.RemoveFd(packets_->fd());
 }
 
-absl::Status PackagerShell::Start(SourceOpener& opener, Observer observer) {
+absl::Status PackagerShell::Start(SourceOpener& opener, TranscoderMaker* transcoders,
+                                  Observer observer) {
   observer_ = std::move(observer);
   ASSIGN_OR_RETURN(tone_, MakeTestTone());
   std::random_device device;
@@ -67,6 +68,7 @@ absl::Status PackagerShell::Start(SourceOpener& opener, Observer observer) {
   core_ = std::make_unique<Packager>(options_, std::move(links),
                                      PackagerEnvironment{.opener = &opener,
                                                          .tone = &*tone_,
+                                                         .transcoders = transcoders,
                                                          .now = [] { return ReadClocks(); },
                                                          .wake = [this] { Wake(); },
                                                          .seed = random(),

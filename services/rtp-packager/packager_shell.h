@@ -37,8 +37,9 @@ class PackagerShell {
                                                              std::vector<LegConfig> legs);
   ~PackagerShell();
 
-  // Begins to work: legs are read, sockets bound. `opener` must outlive this.
-  absl::Status Start(SourceOpener& opener, Observer observer);
+  // Begins to work: legs are read, sockets bound. Both must outlive this; without `transcoders`
+  // nothing is transcoded.
+  absl::Status Start(SourceOpener& opener, TranscoderMaker* transcoders, Observer observer);
 
   // Calls the core: shell.Call([&](Packager& core) { return core.Stop(0, channel); }).
   template <typename Function>

@@ -71,8 +71,9 @@ class PackagerShellTest : public ::testing::Test {
     ASSERT_TRUE(shell.ok()) << shell.status();
     shell_ = std::move(*shell);
     const absl::Status started = shell_->Start(
-        opener_, {.on_changes = [this](const std::set<Channel>& all) { changes_ += all.size(); },
-                  .on_legs = nullptr});
+        opener_, nullptr,
+        {.on_changes = [this](const std::set<Channel>& all) { changes_ += all.size(); },
+         .on_legs = nullptr});
     ASSERT_TRUE(started.ok()) << started;
   }
   void TearDown() override {

@@ -31,44 +31,46 @@ absl::Status StatusOf(const SourceError& error) {
   return absl::FailedPreconditionError(text);
 }
 
-Probe::Probe(SourceOpener& opener, const std::string& url, bool local, Done done)
-    : done_(std::move(done)) {
-  source_ = opener.Open({.urls = {url}, .first = 0, .local = local}, *this);
+Probe::Probe(SourceOpener& opener, TranscoderMaker* transcoders, const ProbeRequest& request,
+             Done done)
+    : done_(std::move(done)), transcoders_(transcoders) {
+  source_ = opener.Open({.urls = {request.url}, .first = 0, .local = request.local}, *this);
 }
 
 void Probe::OnRequested(MonoTime) {}
 
 void Probe::OnAnswered(const SourceHead& head) {
   result_.head = head;
-  framer_ = MakeFramer(head.content_type);
+  intake_ = std::make_unique<Intake>(IntakeOptions{
+      .content_type = head.content_type, .transcoders = transcoders_, .ready = [this] { Step(); }});
 }
 
 void Probe::OnMedia(Bytes media) {
   if (finished_) return;
-  framer_->Push(media);
+  intake_->Push(media);
   Step();
 }
 
-bool Probe::Step() {
-  while (true) {
-    switch (framer_->Next()) {
-      case FramerStep::kNeedBytes:
-        return false;
-      case FramerStep::kFormat:
-        result_.format = ToRtpFormat(framer_->format());
+void Probe::Step() {
+  while (!finished_) {
+    switch (intake_->Next()) {
+      case MediaStep::kNothing:
+        return;
+      case MediaStep::kFormat:
+        result_.format = intake_->rtp();
         if (result_.format.bits_per_second == 0) {
           result_.format.bits_per_second = static_cast<uint32_t>(result_.head.bitrate_kbps) * 1000;
         }
         break;
-      case FramerStep::kFrame:
-        Finish(std::move(result_));
-        return true;
-      case FramerStep::kTitle:
-        result_.title = framer_->title();
+      case MediaStep::kFrame:
+        return Finish(std::move(result_));
+      case MediaStep::kTitle:
+        result_.title = intake_->title();
         break;
-      case FramerStep::kError:
-        Finish(absl::FailedPreconditionError(absl::StrCat("codec: ", framer_->error())));
-        return true;
+      case MediaStep::kEnd:
+        return Finish(ended_);
+      case MediaStep::kError:
+        return Finish(absl::FailedPreconditionError(absl::StrCat("codec: ", intake_->error())));
     }
   }
 }
@@ -83,11 +85,10 @@ void Probe::OnTitle(const StreamTitle& title) { result_.title = title; }
 
 void Probe::OnClosed(const SourceError& error) {
   if (finished_) return;
-  if (framer_) {
-    framer_->Finish();
-    if (Step()) return;
-  }
-  Finish(StatusOf(error));
+  ended_ = StatusOf(error);
+  if (!intake_) return Finish(ended_);
+  intake_->Finish();
+  Step();
 }
 
 }  // namespace headwater::packager

@@ -8,8 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "services/rtp-packager/intake.h"
 #include "services/rtp-packager/media/audio_format.h"
-#include "services/rtp-packager/media/framer.h"
+#include "services/rtp-packager/media/transcoder.h"
 #include "services/rtp-packager/source/source.h"
 
 namespace headwater::packager {
@@ -21,6 +22,12 @@ struct ProbeResult {
   StreamTitle title;
 };
 
+struct ProbeRequest {
+  std::string url;
+  // May lead to private addresses.
+  bool local = false;
+};
+
 // Opens one URL as a session would, until its format is known. `done` is called once, never from
 // inside the constructor, and may destroy the probe. UNAVAILABLE: worth another try;
 // FAILED_PRECONDITION: what is there cannot be sent. The caller sets the time limit.
@@ -28,7 +35,8 @@ class Probe : public SourceObserver {
  public:
   using Done = absl::AnyInvocable<void(absl::StatusOr<ProbeResult>)>;
 
-  Probe(SourceOpener& opener, const std::string& url, bool local, Done done);
+  // Without `transcoders` what would be transcoded cannot be sent.
+  Probe(SourceOpener& opener, TranscoderMaker* transcoders, const ProbeRequest& request, Done done);
 
   void OnRequested(MonoTime time) override;
   void OnAnswered(const SourceHead& head) override;
@@ -37,13 +45,16 @@ class Probe : public SourceObserver {
   void OnClosed(const SourceError& error) override;
 
  private:
-  // True: `done` has been called, and this may be gone.
-  bool Step();
+  // `done` may have been called, and this be gone.
+  void Step();
   void Finish(absl::StatusOr<ProbeResult> result);
 
   Done done_;
   bool finished_ = false;
-  std::unique_ptr<Framer> framer_;
+  TranscoderMaker* const transcoders_;
+  std::unique_ptr<Intake> intake_;
+  // The source's end, while what it gave is still being transcoded.
+  absl::Status ended_;
   ProbeResult result_;
   std::unique_ptr<Source> source_;
 };

@@ -12,6 +12,14 @@ namespace {
 constexpr size_t kTitlesMax = 16;
 // An opening that gave media for this long was a good one: the next begins with the shortest wait.
 constexpr Duration kGoodOpening = 5s;
+// What has no RTP payload is made so where it is wrapped in MPEG-TS: every set-top box decodes it,
+// few decode Opus.
+constexpr AudioFormat kInTransportStream = {.codec = AudioCodec::kMpegAudio,
+                                            .layer = 2,
+                                            .object_type = 0,
+                                            .sample_rate = 48000,
+                                            .channels = 2,
+                                            .frame_samples = 1152};
 
 }  // namespace
 
@@ -90,7 +98,8 @@ void Stream::OpenTone() {
   times_ = {now, now, now};
   texts_.title = "440 Hz";
   texts_.began = environment_.now().wall;
-  OnFormat(environment_.tone->format, now);
+  audio_ = environment_.tone->format;
+  SetFormat(ToRtpFormat(audio_), now);
   if (state_ == StreamState::kOpening) Fire(StreamEvent::kFormatKnown);
 }
 
@@ -100,7 +109,8 @@ void Stream::OpenSource(size_t first) {
   reopen_at_ = kNever;
   flowing_ = false;
   paused_ = false;
-  framer_.reset();
+  intake_.reset();
+  ended_.reset();
   url_index_ = config_.urls.empty() ? 0 : first % config_.urls.size();
   source_ = environment_.opener->Open(
       {.urls = config_.urls, .first = url_index_, .local = config_.local}, *this);
@@ -108,6 +118,7 @@ void Stream::OpenSource(size_t first) {
 
 void Stream::CloseSource() {
   source_.reset();
+  ended_.reset();
   paused_ = false;
 }
 
@@ -125,79 +136,117 @@ void Stream::OnAnswered(const SourceHead& head) {
   if (!head.icy_name.empty()) texts_.name = head.icy_name;
   if (!head.icy_url.empty()) texts_.url = head.icy_url;
   if (head.bitrate_kbps > 0) icy_bits_per_second_ = static_cast<uint32_t>(head.bitrate_kbps) * 1000;
-  framer_ = MakeFramer(content_type_);
+  intake_ = std::make_unique<Intake>(OptionsOfIntake());
   Touch();
 }
 
+IntakeOptions Stream::OptionsOfIntake() const {
+  IntakeOptions options = {.content_type = content_type_,
+                           .announced = config_.announced,
+                           .transcoders = environment_.transcoders,
+                           .ready = environment_.wake};
+  if (config_.transport_stream) {
+    // Listeners were told of the transport stream alone, until the first frames of it.
+    options.announced.reset();
+    options.fallback = kInTransportStream;
+  }
+  if (format_) {
+    options.announced = audio_announced_;
+    options.audio = audio_;
+  }
+  return options;
+}
+
 void Stream::OnMedia(Bytes media) {
-  if (state_ == StreamState::kFailed || !framer_) return;
+  if (state_ == StreamState::kFailed || !intake_) return;
   if (queue_.octets() > 2 * options_.queue_bytes_max || queue_.length() > 2 * options_.queue_max) {
     stats_.overflow_octets_total += media.size();
     return;
   }
   const MonoTime now = environment_.now().mono;
-  framer_->Push(media);
-  DrainFramer(now);
+  intake_->Push(media);
+  DrainIntake(now);
   if (state_ == StreamState::kFailed) return;
   UpdatePause();
   // While media flows in time, the next deadline is known; anything else wants a look.
   if (state_ != StreamState::kSending || starved_) environment_.wake();
 }
 
-void Stream::DrainFramer(MonoTime now) {
-  while (state_ != StreamState::kFailed) {
-    switch (framer_->Next()) {
-      case FramerStep::kNeedBytes:
+void Stream::DrainIntake(MonoTime now) {
+  while (intake_ && state_ != StreamState::kFailed) {
+    // What is transcoded waits there: so it is held back when nobody takes it from here.
+    if (intake_->transcoding() && QueueFull()) return;
+    switch (intake_->Next()) {
+      case MediaStep::kNothing:
         return;
-      case FramerStep::kFormat:
-        OnFormat(framer_->format(), now);
+      case MediaStep::kFormat:
+        OnFormat(now);
         break;
-      case FramerStep::kFrame:
+      case MediaStep::kFrame:
         if (queue_.empty()) filling_since_ = now;
-        queue_.Push(framer_->frame());
+        queue_.Push(intake_->frame());
         last_media_ = now;
         flowing_ = true;
         Fire(StreamEvent::kFormatKnown);
         break;
-      case FramerStep::kTitle:
-        OnTitle(framer_->title());
+      case MediaStep::kTitle:
+        OnTitle(intake_->title());
         break;
-      case FramerStep::kError:
-        OnUnusable(framer_->error());
+      case MediaStep::kEnd:
+        if (ended_) OnEnd(SourceError(*ended_));
+        return;
+      case MediaStep::kError:
+        OnIntakeError();
         return;
     }
   }
 }
 
-void Stream::OnFormat(const AudioFormat& format, MonoTime now) {
-  RtpFormat audio = ToRtpFormat(format);
+void Stream::OnFormat(MonoTime now) {
+  audio_ = intake_->format();
+  std::optional<RtpFormat> source = intake_->source_format();
+  if (source && config_.transport_stream) source = InTransportStream(*source);
+  if (source_format_ != source) {
+    source_format_ = std::move(source);
+    Touch();
+  }
+  if (format_) return;
+  RtpFormat audio = intake_->rtp();
   if (audio.bits_per_second == 0) audio.bits_per_second = icy_bits_per_second_;
+  SetFormat(std::move(audio), now);
+}
+
+void Stream::SetFormat(RtpFormat audio, MonoTime now) {
   RtpFormat announced = config_.transport_stream ? InTransportStream(audio) : audio;
-  const RtpFormat* expected = format_             ? &*format_
-                              : config_.announced ? &*config_.announced
-                                                  : nullptr;
-  // A transport stream could announce another codec within it, but stock players would not follow.
-  const bool same = expected == nullptr || expected->SameAnnouncement(announced);
-  if (!same || (format_ && !audio_announced_.SameAnnouncement(audio))) {
+  if (config_.announced && !config_.announced->SameAnnouncement(announced)) {
     GiveUp("codec", "the source is now " + announced.description + ", announced was " +
-                        expected->description);
+                        config_.announced->description);
     return;
   }
-  audio_ = format;
-  if (format_) return;
   format_ = std::move(announced);
   audio_announced_ = std::move(audio);
   times_.format_known = now;
   clock_.emplace(format_->clock_rate, RtpTimestamp(0));
-  payloader_ = MakeOwnPayloader(format);
+  payloader_ = MakeOwnPayloader();
 }
 
-std::unique_ptr<Payloader> Stream::MakeOwnPayloader(const AudioFormat& format) const {
+std::unique_ptr<Payloader> Stream::MakeOwnPayloader() const {
   const PayloaderOptions options = {.payload_max = options_.payload_max,
                                     .group_max = options_.group_max};
-  if (!config_.transport_stream) return MakePayloader(format.codec, options);
-  return MakeTsPayloader(format, {.id = static_cast<uint16_t>(config_.number), .name = texts_.name},
+  if (!config_.transport_stream) return MakePayloader(audio_.codec, options);
+  return MakeTsPayloader(audio_, {.id = static_cast<uint16_t>(config_.number), .name = texts_.name},
                          options);
+}
+
+void Stream::OnIntakeError() {
+  switch (intake_->fault()) {
+    case Intake::Fault::kUnusable:
+      return OnUnusable("codec", intake_->error());
+    case Intake::Fault::kFormat:
+      return GiveUp("codec", intake_->error());
+    case Intake::Fault::kLimit:
+      return OnUnusable("limit", intake_->error());
+  }
 }
 
 void Stream::OnTitle(const StreamTitle& title) {
@@ -231,15 +280,19 @@ void Stream::ShowDueTitles() {
 
 void Stream::OnClosed(const SourceError& error) {
   const MonoTime now = environment_.now().mono;
-  // The last frame needs no further bytes to be one.
-  if (framer_ && state_ != StreamState::kFailed) {
-    framer_->Finish();
-    DrainFramer(now);
-  }
   CloseSource();
+  ended_ = error;
   if (state_ == StreamState::kFailed) return;
+  if (!intake_) return OnEnd(error);
+  // The last frame needs no further bytes to be one. What is being transcoded comes later.
+  intake_->Finish();
+  DrainIntake(now);
+}
+
+void Stream::OnEnd(const SourceError& error) {
+  ended_.reset();
+  intake_.reset();
   last_error_ = error.text;
-  if (reopen_at_ != kNever) return;  // OnUnusable has chosen the next URL
   if (state_ == StreamState::kOpening) {
     if (error.reason == SourceErrorReason::kClosed) {
       GiveUp("silence", "ended before any audio: " + error.text);
@@ -249,15 +302,16 @@ void Stream::OnClosed(const SourceError& error) {
     return;
   }
   // Where it played, it is tried again first; an opening that failed has tried every URL.
-  ScheduleReopen(now, url_index_);
+  ScheduleReopen(environment_.now().mono, url_index_);
 }
 
-void Stream::OnUnusable(const std::string& text) {
+void Stream::OnUnusable(std::string_view reason, const std::string& text) {
   const MonoTime now = environment_.now().mono;
   last_error_ = text;
   CloseSource();
+  intake_.reset();
   if (state_ == StreamState::kOpening && url_index_ + 1 >= config_.urls.size()) {
-    GiveUp("codec", text);
+    GiveUp(reason, last_error_);
     return;
   }
   ScheduleReopen(now, url_index_ + 1);
@@ -280,19 +334,23 @@ void Stream::GiveUp(std::string_view reason, std::string text) {
   error_ = std::move(text);
   reopen_at_ = kNever;
   CloseSource();
+  intake_.reset();
   Fire(StreamEvent::kGivenUp);
+}
+
+bool Stream::QueueFull() const {
+  return queue_.length() >= options_.queue_max || queue_.octets() >= options_.queue_bytes_max;
 }
 
 void Stream::UpdatePause() {
   if (!source_) return;
-  const bool full =
-      queue_.length() >= options_.queue_max || queue_.octets() >= options_.queue_bytes_max;
+  const bool held = intake_ && intake_->full();
   const bool roomy = queue_.length() < options_.queue_max * 9 / 10 &&
                      queue_.octets() < options_.queue_bytes_max * 9 / 10;
-  if (!paused_ && full) {
+  if (!paused_ && (held || QueueFull())) {
     paused_ = true;
     source_->SetPaused(true);
-  } else if (paused_ && roomy) {
+  } else if (paused_ && roomy && !held) {
     paused_ = false;
     last_media_ = environment_.now().mono;
     source_->SetPaused(false);

@@ -12,10 +12,11 @@
 
 #include "services/common/time/clock.h"
 #include "services/rtp-packager/frame_queue.h"
+#include "services/rtp-packager/intake.h"
 #include "services/rtp-packager/media/audio_format.h"
-#include "services/rtp-packager/media/framer.h"
 #include "services/rtp-packager/media/payloader.h"
 #include "services/rtp-packager/media/test_tone.h"
+#include "services/rtp-packager/media/transcoder.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/rtp/media_clock.h"
 #include "services/rtp-packager/source/source.h"
@@ -61,7 +62,7 @@ struct StreamConfig {
   std::vector<std::string> urls;
   bool local = false;
   Duration silence_limit{};
-  // A session that moved here was announced so: anything else is failure.
+  // What listeners were told before the source was heard: anything else is transcoded into it.
   std::optional<RtpFormat> announced;
   // Wrapped in MPEG-TS; of the first opening.
   bool transport_stream = false;
@@ -71,6 +72,8 @@ struct StreamConfig {
 struct StreamEnvironment {
   SourceOpener* opener = nullptr;
   const TestTone* tone = nullptr;
+  // Null: nothing is transcoded.
+  TranscoderMaker* transcoders = nullptr;
   std::function<ClockPair()> now;
   // Something changed outside of OnTime: call OnTime soon, and look at the status.
   std::function<void()> wake;
@@ -112,7 +115,7 @@ class PayloadSink {
 // made, cuts its bytes into frames, holds them in a queue, and gives payloads out at media pace
 // once told to transmit. Timestamps begin at 0 (each session adds its own start) and never jump:
 // silence, reopened sources and late media go on with the next tick; what is lost is lost in wall
-// time.
+// time. What has no RTP payload, or is not what was announced, is transcoded.
 //
 // Limits: the queue holds queue_max of media or queue_bytes_max, then the source is paused; what a
 // paused source still brings beyond twice that is thrown away and counted. Titles waiting for their
@@ -138,6 +141,8 @@ class Stream : public SourceObserver {
   std::string_view error_reason() const { return error_reason_; }
   // From Ready on.
   const std::optional<RtpFormat>& format() const { return format_; }
+  // What the source would be announced as if nothing had been; nothing where that is format().
+  const std::optional<RtpFormat>& source_format() const { return source_format_; }
   const StreamTexts& texts() const { return texts_; }
   // Now playing, without user name and password.
   const std::string& source_url() const { return source_url_; }
@@ -167,12 +172,19 @@ class Stream : public SourceObserver {
   void OpenTone();
   void OpenSource(size_t first);
   void CloseSource();
-  void DrainFramer(MonoTime now);
-  void OnFormat(const AudioFormat& format, MonoTime now);
-  std::unique_ptr<Payloader> MakeOwnPayloader(const AudioFormat& format) const;
+  IntakeOptions OptionsOfIntake() const;
+  void DrainIntake(MonoTime now);
+  void OnFormat(MonoTime now);
+  // Of the frames; the announcement may wrap it.
+  void SetFormat(RtpFormat audio, MonoTime now);
+  std::unique_ptr<Payloader> MakeOwnPayloader() const;
+  void OnIntakeError();
+  // The source has ended, and all that it gave is in the queue.
+  void OnEnd(const SourceError& error);
+  bool QueueFull() const;
   void GiveUp(std::string_view reason, std::string text);
   // A URL whose bytes are no media that we can send: the next one while opening.
-  void OnUnusable(const std::string& text);
+  void OnUnusable(std::string_view reason, const std::string& text);
   void ScheduleReopen(MonoTime now, size_t first);
   void ShowTitle(const StreamTitle& title);
   void ShowDueTitles();
@@ -201,6 +213,7 @@ class Stream : public SourceObserver {
   std::optional<RtpFormat> format_;
   // What the frames are, wrapped or not; with format_.
   RtpFormat audio_announced_;
+  std::optional<RtpFormat> source_format_;
   AudioFormat audio_;
   StreamTexts texts_;
   bool has_title_ = false;
@@ -210,10 +223,11 @@ class Stream : public SourceObserver {
   StreamStats stats_;
   uint64_t revision_ = 1;
 
-  // The source. Exactly one of: open (source_), to be opened (reopen_at_ set), or none needed
-  // (tone, Failed).
+  // The source. Exactly one of: open (source_), ended with media still in the transcoder (ended_),
+  // to be opened (reopen_at_ set), or none needed (tone, Failed).
   std::unique_ptr<Source> source_;
-  std::unique_ptr<Framer> framer_;
+  std::optional<SourceError> ended_;
+  std::unique_ptr<Intake> intake_;
   std::string content_type_;
   Duration source_pause_max_{};
   // icy-br; 0: unknown.

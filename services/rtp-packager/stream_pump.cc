@@ -28,6 +28,7 @@ void Stream::Transmit() {
 void Stream::OnTime(PayloadSink& sink) {
   const MonoTime now = environment_.now().mono;
   AdvanceSource(now);
+  if (intake_ && intake_->transcoding()) DrainIntake(now);
   TryStart(now);
   UpdateSilence(now);
   if (state_ == StreamState::kSending || state_ == StreamState::kSilent) SendDue(now, sink);
@@ -43,7 +44,7 @@ void Stream::AdvanceSource(MonoTime now) {
     GiveUp("silence", last_error_.empty() ? "no audio came in time" : last_error_);
     return;
   }
-  if (source_ && state_ != StreamState::kOpening && now >= StallAt()) {
+  if (state_ != StreamState::kOpening && now >= StallAt()) {
     last_error_ = "stalled";
     CloseSource();
     ScheduleReopen(now, url_index_ + 1);
@@ -52,7 +53,8 @@ void Stream::AdvanceSource(MonoTime now) {
 }
 
 MonoTime Stream::StallAt() const {
-  if (!source_ || paused_) return kNever;
+  const bool awaits = source_ ? !paused_ : ended_ && !QueueFull();
+  if (!awaits) return kNever;
   if (!flowing_) return opened_at_ + options_.opening_limit;
   // A source that comes in pieces ends by itself; this is for one that does not.
   const Duration pause_max =

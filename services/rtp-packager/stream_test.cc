@@ -202,23 +202,15 @@ TEST_F(StreamTest, UnsendableCodecTriesTheNextUrlThenFails) {
   EXPECT_EQ(StatusOf(V6()).error_reason, "codec");
 }
 
-TEST_F(StreamTest, AnotherFormatAfterReopeningEndsTheSession) {
+TEST_F(StreamTest, AnotherFormatAfterReopeningEndsTheSessionWithoutTranscoder) {
   Apply(Request(V6(), true));
   Answer(4s);
   Play(1s);
   opener_.latest().Close({SourceErrorReason::kClosed, "the server closed"});
   Advance(1s);
   ASSERT_EQ(opener_.opened(), 2u);
-  // ADTS, AAC-LC, 44.1 kHz, stereo, frames of 200 bytes.
-  std::vector<uint8_t> adts;
-  for (int i = 0; i < 20; ++i) {
-    std::vector<uint8_t> frame(200, 0x21);
-    const uint8_t header[] = {0xff, 0xf1, 0x50, 0x80, 200 >> 3, (200 & 7) << 5 | 0x1f, 0xfc};
-    std::copy(std::begin(header), std::end(header), frame.begin());
-    adts.insert(adts.end(), frame.begin(), frame.end());
-  }
   opener_.latest().Answer({.url = "http://a.example/", .content_type = "audio/aac"});
-  opener_.latest().Media(adts);
+  opener_.latest().Media(Adts(20));
   Advance(1s);
   EXPECT_EQ(StatusOf(V6()).state, StreamState::kFailed);
   EXPECT_EQ(StatusOf(V6()).error_reason, "codec");
@@ -226,7 +218,7 @@ TEST_F(StreamTest, AnotherFormatAfterReopeningEndsTheSession) {
   EXPECT_EQ(Byes(V6()), 2u);
 }
 
-TEST_F(StreamTest, AnnouncedFormatOfAMovedSessionIsKept) {
+TEST_F(StreamTest, AnnouncedFormatOfAMovedSessionIsKeptWithoutTranscoder) {
   SessionRequest request = Request(V6(), true);
   request.ssrc = 0x12345678;
   request.format = RtpFormat{.encoding = "mpeg4-generic", .payload_type = 96, .clock_rate = 44100};

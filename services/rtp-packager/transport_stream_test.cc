@@ -13,18 +13,6 @@ class TransportStreamTest : public PackagerFixture {
     request.transport_stream = true;
     return request;
   }
-
-  // AAC-LC, 44.1 kHz, stereo, in frames of 200 bytes.
-  static std::vector<uint8_t> Adts() {
-    std::vector<uint8_t> adts;
-    for (int i = 0; i < 20; ++i) {
-      std::vector<uint8_t> frame(200, 0x21);
-      const uint8_t header[] = {0xff, 0xf1, 0x50, 0x80, 200 >> 3, (200 & 7) << 5 | 0x1f, 0xfc};
-      std::copy(std::begin(header), std::end(header), frame.begin());
-      adts.insert(adts.end(), frame.begin(), frame.end());
-    }
-    return adts;
-  }
 };
 
 TEST_F(TransportStreamTest, GoesOnThroughSilenceAndAReopenedSource) {
@@ -88,7 +76,7 @@ TEST_F(TransportStreamTest, AnotherCodecWithinItEndsTheSession) {
   Advance(1s);
   ASSERT_EQ(opener_.opened(), 2u);
   opener_.latest().Answer({.url = "http://a.example/", .content_type = "audio/aac"});
-  opener_.latest().Media(Adts());
+  opener_.latest().Media(Adts(20));
   Advance(1s);
   EXPECT_EQ(StatusOf(V6()).state, StreamState::kFailed);
   EXPECT_EQ(StatusOf(V6()).error_reason, "codec");

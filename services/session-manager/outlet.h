@@ -65,6 +65,8 @@ struct PackagerStatus {
   std::string error;
   std::string error_reason;
   std::optional<MediaFormat> format;
+  // What it is transcoded from, as it would be announced if nothing had been.
+  std::optional<MediaFormat> source_format;
   StreamInfo info;
   uint32_t ssrc = 0;
   uint16_t sequence = 0;

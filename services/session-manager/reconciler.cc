@@ -389,8 +389,10 @@ bool Reconciler::AdvanceStarting(Session& session) {
     if (!Fire(session, Event::kSending, "first RTP has left")) return false;
     if (!session.play_reported && session.format) {
       session.play_reported = true;
-      stations_.Learn(session.number, *session.format);
-      Emit(ReportPlay{.number = session.number, .format = session.format, .error = {}});
+      // The next session is announced as the source is now.
+      const MediaFormat& shown = session.source_format.value_or(*session.format);
+      stations_.Learn(session.number, shown);
+      Emit(ReportPlay{.number = session.number, .format = shown, .error = {}});
     }
     return true;
   }

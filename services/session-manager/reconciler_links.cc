@@ -1,4 +1,6 @@
 // A session's links, and what the packager tells of it.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -152,6 +154,13 @@ void Reconciler::ReadStatus(Session& session) {
   session.fraction_lost_max = status->fraction_lost_max;
   ReadTimes(session, status->times);
   ReadInfo(session, *status);
+  if (session.source_format != status->source_format) {
+    session.source_format = status->source_format;
+    Step(session, "transcoded",
+         session.source_format
+             ? fmt::format("{}, into the announced format", session.source_format->description)
+             : "no longer: the source is as announced");
+  }
   const bool silent = status->state == PackagerState::kSilent;
   if (silent && !session.silent) {
     session.error = status->error;

@@ -106,6 +106,23 @@ TEST_F(ReconcilerTest, AFormatLearntBeforeTheContainerWasChangedIsNotAnnounced) 
   EXPECT_EQ(world().Count("delete"), 0u);
 }
 
+TEST_F(ReconcilerTest, AFormatThatHasChangedIsTranscodedAndTheNextSessionHasIt) {
+  world().known_formats[0x80000001] = {.encoding = "opus", .payload_type = 97};
+  world().sources[0x80000001].transcodable = true;
+  world().Boot();
+  world().Join(group_, "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().StateOf(group_), State::kLive);
+  EXPECT_EQ(world().Count("delete"), 0u);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->format.encoding, "opus");
+  EXPECT_EQ(world().known_formats[0x80000001].encoding, "MPA");
+  world().Leave(group_, "lan");
+  world().Advance(10s);
+  world().Join(group_, "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().AnnouncerHas(0, group_)->format.encoding, "MPA");
+}
+
 TEST_F(ReconcilerTest, ARetryHearsTheSourceBeforeItAnnounces) {
   world().known_formats[0x80000001] = {.encoding = "MPA", .payload_type = 14};
   world().sources[0x80000001].error = "connection refused";

@@ -26,6 +26,7 @@ std::vector<std::string> Session::PresentLinks() const {
 void Session::ClearRun() {
   sender.reset();
   format.reset();
+  source_format.reset();
   info = StreamInfo{};
   ssrc = 0;
   sequence = 0;

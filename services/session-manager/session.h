@@ -73,6 +73,8 @@ struct Session {
   // Index of the sender; nothing until placed.
   std::optional<size_t> sender;
   std::optional<MediaFormat> format;
+  // Of the source, while it is not what was announced and is transcoded.
+  std::optional<MediaFormat> source_format;
   StreamInfo info;
   uint32_t ssrc = 0;
   // Of the next packet, as of the packager's last word.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "services/common/base/check.h"
 
@@ -223,7 +224,8 @@ void SimWorld::Opened(size_t sender, Channel channel, uint64_t life) {
     session.status.state = PackagerState::kFailed;
     session.status.error = source.error;
     session.status.error_reason = "connect";
-  } else if (session.spec.format && session.spec.format->encoding != source.encoding) {
+  } else if (session.spec.format && session.spec.format->encoding != source.encoding &&
+             !source.transcodable) {
     session.status.state = PackagerState::kFailed;
     session.status.error = "not as announced";
     session.status.error_reason = "codec";
@@ -231,6 +233,9 @@ void SimWorld::Opened(size_t sender, Channel channel, uint64_t life) {
     session.status.state = PackagerState::kReady;
     session.status.format = kMp3;
     session.status.format->encoding = source.encoding;
+    if (session.spec.format && session.spec.format->encoding != source.encoding) {
+      session.status.source_format = std::exchange(session.status.format, session.spec.format);
+    }
     session.status.times.source_answered = Clocks().wall;
     session.status.times.format_known = Clocks().wall;
     session.ready_at = now_;

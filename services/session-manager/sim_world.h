@@ -42,6 +42,8 @@ class SimWorld {
     std::string error;
     // What it is encoded as; the same for all but where a test says so.
     std::string encoding = "MPA";
+    // Whether the packager can transcode it into what was announced.
+    bool transcodable = false;
     // It never gets anywhere.
     bool stuck = false;
   };

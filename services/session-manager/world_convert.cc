@@ -145,6 +145,7 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
       .error = proto.error(),
       .error_reason = FailureReason(proto.error_reason()),
       .format = std::nullopt,
+      .source_format = std::nullopt,
       .info = FromProto(proto.info()),
       .ssrc = proto.ssrc(),
       .sequence = static_cast<uint16_t>(proto.sequence()),
@@ -157,6 +158,9 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
       .fraction_lost_max = proto.receivers().fraction_lost_max()};
   ASSIGN_OR_RETURN(status.channel, ChannelFromProto(proto.channel()));
   if (proto.has_format()) status.format = FormatFromProto<MediaFormat>(proto.format());
+  if (proto.has_source_format()) {
+    status.source_format = FormatFromProto<MediaFormat>(proto.source_format());
+  }
   const packager::v1::StartTimes& times = proto.times();
   status.times = {
       .applied = TimeOrPast(times.has_applied(), times.applied()),

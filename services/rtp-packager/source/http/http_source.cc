@@ -204,7 +204,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
 
   void FinishReading() {
     if (kind_ == ContentKind::kHtml) return FollowPage();
-    FollowPlaylist();
+    kind_ == ContentKind::kHls ? PlayHls() : FollowPlaylist();
   }
 
   void FollowPage() {
