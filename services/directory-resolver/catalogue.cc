@@ -1,9 +1,11 @@
 #include "services/directory-resolver/catalogue.h"
 
+#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "services/common/base/absl_text.h"
@@ -47,6 +49,7 @@ Station ToStation(const LineupStation& row, uint32_t number, const PlanDirectory
   station.tags = row.tags;
   station.homepage = row.homepage;
   station.logo_url = row.logo_url;
+  station.details = row.details;
   return station;
 }
 
@@ -56,16 +59,76 @@ absl::Status At(const std::string& place, const absl::Status& status) {
       ToAbsl(fmt::format("{}: {}", place, FromAbsl(status.message()))));
 }
 
-// A number by hand must lead to its own directory.
-absl::Status CheckByHand(const LineupStation& row, const NumberPrefix& prefix,
-                         const NumberPlan& plan) {
-  const NumberPrefix* leads = plan.PrefixOf(*row.number);
-  if (leads != nullptr && leads->directory == prefix.directory) return absl::OkStatus();
-  return absl::InvalidArgumentError(fmt::format(
-      "{}: number {} leads to {}; directory {} has {}", row.place, NumberText(*row.number),
-      leads == nullptr ? "no directory" : "directory " + leads->directory, prefix.directory,
-      prefix.ToString()));
-}
+class Builder {
+ public:
+  Builder(const std::vector<DirectoryLineup>& lineups, CatalogueParts& parts)
+      : lineups_(lineups), parts_(parts) {
+    for (const DirectoryOptions& directory : parts.options.directories)
+      prefix_of_[directory.plan.name] = &directory.prefix;
+  }
+
+  absl::StatusOr<std::vector<Station>> Build() {
+    size_t count = 1;
+    for (const DirectoryLineup& lineup : lineups_) count += lineup.stations.size();
+    stations_.reserve(count);
+    taken_.reserve(count);
+    // By hand first: what is assigned goes around them.
+    for (const bool by_hand : {true, false}) {
+      for (const DirectoryLineup& lineup : lineups_) RETURN_IF_ERROR(AddAll(lineup, by_hand));
+    }
+    if (left_out_ > kWarningsMax)
+      parts_.warnings.push_back(
+          fmt::format("and {} more stations left out", left_out_ - kWarningsMax));
+    return std::move(stations_);
+  }
+
+ private:
+  static constexpr size_t kWarningsMax = 8;
+
+  absl::Status AddAll(const DirectoryLineup& lineup, bool by_hand) {
+    const PlanDirectory& directory = *parts_.plan.FindDirectory(lineup.directory);
+    for (const LineupStation& row : lineup.stations) {
+      if (row.number.has_value() != by_hand) continue;
+      const absl::StatusOr<uint32_t> number = by_hand ? ByHand(row, lineup) : Assigned(row, lineup);
+      if (number.ok()) {
+        if (!taken_.insert(*number).second) continue;
+        stations_.push_back(ToStation(row, *number, directory));
+        stations_.back().added = lineup.added;
+      } else if (lineup.strict) {
+        return At(row.place, number.status());
+      } else if (++left_out_ <= kWarningsMax) {
+        parts_.warnings.push_back(fmt::format("station \"{}\" of directory {} is left out: {}",
+                                              row.title, lineup.directory,
+                                              FromAbsl(number.status().message())));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<uint32_t> ByHand(const LineupStation& row, const DirectoryLineup& lineup) {
+    RETURN_IF_ERROR(CheckByHand(row, *prefix_of_.at(lineup.directory), parts_.plan));
+    const auto [other, added] = place_by_number_.emplace(*row.number, row.place);
+    if (!added) {
+      return absl::InvalidArgumentError(
+          fmt::format("number {} is already at {}", NumberText(*row.number), other->second));
+    }
+    RETURN_IF_ERROR(parts_.book.Claim(*row.number, lineup.directory, row.identity));
+    return *row.number;
+  }
+
+  absl::StatusOr<uint32_t> Assigned(const LineupStation& row, const DirectoryLineup& lineup) {
+    return parts_.book.Assign(lineup.directory, row.identity, *prefix_of_.at(lineup.directory),
+                              parts_.plan);
+  }
+
+  const std::vector<DirectoryLineup>& lineups_;
+  CatalogueParts& parts_;
+  std::map<std::string_view, const NumberPrefix*> prefix_of_;
+  std::map<uint32_t, std::string> place_by_number_;
+  absl::flat_hash_set<uint32_t> taken_;
+  std::vector<Station> stations_;
+  size_t left_out_ = 0;
+};
 
 }  // namespace
 
@@ -87,79 +150,58 @@ const Station* Catalogue::Find(uint32_t number) const {
   return found != stations_.end() && found->number == number ? &*found : nullptr;
 }
 
-Catalogue::Page Catalogue::List(std::string_view directory, uint32_t first, size_t count) const {
-  Page page;
-  auto at = std::lower_bound(
-      stations_.begin(), stations_.end(), first,
-      [](const Station& station, uint32_t wanted) { return station.number < wanted; });
-  for (; at != stations_.end(); ++at) {
-    if (!directory.empty() && at->directory != directory) continue;
-    if (page.stations.size() == count) {
-      page.next = at->number;
-      break;
+std::vector<const Station*> SearchCatalogues(std::initializer_list<const Catalogue*> catalogues,
+                                             std::string_view query, size_t count,
+                                             absl::FunctionRef<bool(const Station&)> is_wanted) {
+  struct Hit {
+    int score;
+    size_t catalogue;
+    const Station* station;
+    // Best first. Within a catalogue stations are in order of number, and so are their addresses.
+    bool operator<(const Hit& other) const {
+      return std::tuple(-score, catalogue, ~station->details.votes, station) <
+             std::tuple(-other.score, other.catalogue, ~other.station->details.votes,
+                        other.station);
     }
-    page.stations.push_back(&*at);
-  }
-  return page;
-}
-
-std::vector<const Station*> Catalogue::Search(std::string_view query, size_t count) const {
+  };
   const std::vector<std::string> words = Words(query);
-  std::vector<std::pair<int, const Station*>> found;
+  std::vector<Hit> hits;
   if (words.empty()) return {};
-  for (size_t i = 0; i < stations_.size(); ++i) {
-    int total = 0;
-    for (const std::string& word : words) {
-      const int score = Score(word, folded_[i].title, folded_[i].tags);
-      total = score == 0 ? 0 : total + score;
-      if (total == 0) break;
+  for (size_t which = 0; which < catalogues.size(); ++which) {
+    const Catalogue& catalogue = *std::data(catalogues)[which];
+    for (size_t i = 0; i < catalogue.stations_.size(); ++i) {
+      const Catalogue::Folded& folded = catalogue.folded_[i];
+      int total = 0;
+      for (const std::string& word : words) {
+        const int score = Score(word, folded.title, folded.tags);
+        total = score == 0 ? 0 : total + score;
+        if (total == 0) break;
+      }
+      if (total > 0 && is_wanted(catalogue.stations_[i]))
+        hits.push_back({total, which, &catalogue.stations_[i]});
     }
-    if (total > 0) found.emplace_back(-total, &stations_[i]);
   }
-  // Stations are in order of number, and so are their addresses: ties need no rule of their own.
-  const size_t kept = std::min(count, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<ptrdiff_t>(kept), found.end());
+  const size_t kept = std::min(count, hits.size());
+  std::partial_sort(hits.begin(), hits.begin() + static_cast<ptrdiff_t>(kept), hits.end());
   std::vector<const Station*> stations;
-  for (size_t i = 0; i < kept; ++i) stations.push_back(found[i].second);
+  for (size_t i = 0; i < kept; ++i) stations.push_back(hits[i].station);
   return stations;
 }
 
-absl::StatusOr<Catalogue> BuildCatalogue(const Options& options, const NumberPlan& plan,
-                                         const std::vector<DirectoryLineup>& lineups,
-                                         NumberBook& book) {
-  std::map<std::string_view, const NumberPrefix*> prefix_of;
-  for (const DirectoryOptions& directory : options.directories)
-    prefix_of[directory.plan.name] = &directory.prefix;
-  std::vector<Station> stations;
-  std::map<uint32_t, std::string> place_by_number;
-  // By hand first: what is assigned goes around them.
-  for (const DirectoryLineup& lineup : lineups) {
-    const PlanDirectory& directory = *plan.FindDirectory(lineup.directory);
-    for (const LineupStation& row : lineup.stations) {
-      if (!row.number) continue;
-      RETURN_IF_ERROR(CheckByHand(row, *prefix_of.at(lineup.directory), plan));
-      const auto [other, added] = place_by_number.emplace(*row.number, row.place);
-      if (!added) {
-        return absl::InvalidArgumentError(fmt::format("{}: number {} is already at {}", row.place,
-                                                      NumberText(*row.number), other->second));
-      }
-      if (absl::Status status = book.Claim(*row.number, lineup.directory, row.identity);
-          !status.ok())
-        return At(row.place, status);
-      stations.push_back(ToStation(row, *row.number, directory));
-    }
-  }
-  for (const DirectoryLineup& lineup : lineups) {
-    const PlanDirectory& directory = *plan.FindDirectory(lineup.directory);
-    for (const LineupStation& row : lineup.stations) {
-      if (row.number) continue;
-      absl::StatusOr<uint32_t> number =
-          book.Assign(lineup.directory, row.identity, *prefix_of.at(lineup.directory), plan);
-      if (!number.ok()) return At(row.place, number.status());
-      stations.push_back(ToStation(row, *number, directory));
-    }
-  }
-  if (options.test_tone) {
+absl::Status CheckByHand(const LineupStation& row, const NumberPrefix& prefix,
+                         const NumberPlan& plan) {
+  const NumberPrefix* leads = plan.PrefixOf(*row.number);
+  if (leads != nullptr && leads->directory == prefix.directory) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("number {} leads to {}; directory {} has {}", NumberText(*row.number),
+                  leads == nullptr ? "no directory" : "directory " + leads->directory,
+                  prefix.directory, prefix.ToString()));
+}
+
+absl::StatusOr<Catalogue> BuildCatalogue(const std::vector<DirectoryLineup>& lineups,
+                                         CatalogueParts parts) {
+  ASSIGN_OR_RETURN(std::vector<Station> stations, Builder(lineups, parts).Build());
+  if (parts.options.test_tone) {
     Station tone;
     tone.number = kTestToneNumber;
     tone.title = "Headwater test tone";

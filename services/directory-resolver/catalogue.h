@@ -1,8 +1,10 @@
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,30 +22,29 @@ namespace headwater::directory_resolver {
 inline constexpr size_t kQueryBytesMax = 256;
 inline constexpr size_t kQueryWordsMax = 16;
 
+class Catalogue;
+
+// Stations whose title or tags hold every word of the query, in any case: words at the beginning of
+// the title count most, then at the beginning of its words, then anywhere in it, then in tags. Ties
+// go by catalogue, then the most votes, then by number.
+std::vector<const Station*> SearchCatalogues(std::initializer_list<const Catalogue*> catalogues,
+                                             std::string_view query, size_t count,
+                                             absl::FunctionRef<bool(const Station&)> is_wanted);
+
 // All stations, by number. Immutable; pointers are valid as long as it lives.
 class Catalogue {
  public:
-  struct Page {
-    std::vector<const Station*> stations;
-    // Where the next page begins; nothing after the last.
-    std::optional<uint32_t> next;
-  };
-
   Catalogue() = default;
   // Numbers must differ.
   explicit Catalogue(std::vector<Station> stations);
 
   const Station* Find(uint32_t number) const;
-  // At most `count` stations of the directory (empty: of all) from number `first` on.
-  Page List(std::string_view directory, uint32_t first, size_t count) const;
-  // Stations whose title or tags hold every word of the query, in any case: words at the beginning
-  // of the title count most, then at the beginning of its words, then anywhere in it, then in tags.
-  // Ties go by number.
-  std::vector<const Station*> Search(std::string_view query, size_t count) const;
-
   const std::vector<Station>& stations() const { return stations_; }
 
  private:
+  friend std::vector<const Station*> SearchCatalogues(
+      std::initializer_list<const Catalogue*> catalogues, std::string_view query, size_t count,
+      absl::FunctionRef<bool(const Station&)> is_wanted);
   struct Folded {
     std::string title;
     // Each after a newline.
@@ -55,17 +56,35 @@ class Catalogue {
   std::vector<Folded> folded_;
 };
 
-// The stations of one directory's lineup.
+// The stations of a directory, or a part of them.
 struct DirectoryLineup {
   std::string directory;
   std::vector<LineupStation> stations;
+  // A file that a person can correct: a fault in it refuses the load. In what was fetched or added
+  // it leaves out the station, with a warning.
+  bool strict = true;
+  // By people, into the catalogue.
+  bool added = false;
 };
 
-// Gives every station its number and adds the test tone if the plan has it. The book gets what was
-// new; on an error it is in no defined state. INVALID_ARGUMENT names file, line and what is wrong:
-// a number by hand that leads elsewhere or is another station's, a directory that is full.
-absl::StatusOr<Catalogue> BuildCatalogue(const Options& options, const NumberPlan& plan,
-                                         const std::vector<DirectoryLineup>& lineups,
-                                         NumberBook& book);
+// What a catalogue is built with.
+struct CatalogueParts {
+  const Options& options;
+  const NumberPlan& plan;
+  NumberBook& book;
+  // At most 64 lines are added.
+  std::vector<std::string>& warnings;
+};
+
+// Gives every station its number and adds the test tone if the plan has it. Of stations with the
+// same number the first remains. The book gets what was new; on an error it is in no defined state.
+// INVALID_ARGUMENT names file, line and what is wrong: a number by hand that leads elsewhere or is
+// another station's, a directory that is full.
+absl::StatusOr<Catalogue> BuildCatalogue(const std::vector<DirectoryLineup>& lineups,
+                                         CatalogueParts parts);
+
+// Whether a number by hand leads to its directory. INVALID_ARGUMENT says where it leads.
+absl::Status CheckByHand(const LineupStation& row, const NumberPrefix& prefix,
+                         const NumberPlan& plan);
 
 }  // namespace headwater::directory_resolver

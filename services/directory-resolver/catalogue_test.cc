@@ -26,6 +26,11 @@ std::vector<std::string> Titles(const std::vector<const Station*>& stations) {
   return titles;
 }
 
+std::vector<const Station*> Search(const Catalogue& catalogue, std::string_view query,
+                                   size_t count) {
+  return SearchCatalogues({&catalogue}, query, count, [](const Station&) { return true; });
+}
+
 TEST(CatalogueTest, FindsByNumber) {
   const Catalogue catalogue({Make(0x80000002, "B"), Make(0x80000001, "A")});
   EXPECT_EQ(catalogue.Find(0x80000001)->title, "A");
@@ -33,34 +38,21 @@ TEST(CatalogueTest, FindsByNumber) {
   EXPECT_EQ(Catalogue().Find(1), nullptr);
 }
 
-TEST(CatalogueTest, ListsPageByPage) {
-  const Catalogue catalogue(
-      {Make(1, "A"), Make(2, "X", {}, "other"), Make(3, "B"), Make(4, "C"), Make(5, "D")});
-  const auto first = catalogue.List("radio", 0, 2);
-  EXPECT_THAT(Titles(first.stations), ElementsAre("A", "B"));
-  ASSERT_EQ(first.next, 4u);
-  const auto second = catalogue.List("radio", *first.next, 2);
-  EXPECT_THAT(Titles(second.stations), ElementsAre("C", "D"));
-  EXPECT_EQ(second.next, std::nullopt);
-  EXPECT_EQ(catalogue.List("", 0, 100).stations.size(), 5u);
-  EXPECT_THAT(catalogue.List("none", 0, 100).stations, IsEmpty());
-}
-
 TEST(CatalogueTest, SearchesWordsInTitleAndTags) {
   const Catalogue catalogue({Make(1, "Smooth Jazz Radio"), Make(2, "Jazz FM", {"blues"}),
                              Make(3, "Radio Blau", {"Jazz"}), Make(4, "Rock"),
                              Make(5, "BigJazzBand"), Make(6, "Český rozhlas Džez")});
-  EXPECT_THAT(Titles(catalogue.Search("JAZZ", 10)),
+  EXPECT_THAT(Titles(Search(catalogue, "JAZZ", 10)),
               ElementsAre("Jazz FM", "Smooth Jazz Radio", "BigJazzBand", "Radio Blau"));
-  EXPECT_THAT(Titles(catalogue.Search("  jazz   radio ", 10)),
+  EXPECT_THAT(Titles(Search(catalogue, "  jazz   radio ", 10)),
               ElementsAre("Smooth Jazz Radio", "Radio Blau"));
-  EXPECT_THAT(Titles(catalogue.Search("blues fm", 10)), ElementsAre("Jazz FM"));
-  EXPECT_THAT(Titles(catalogue.Search("ČESKÝ", 10)), ElementsAre("Český rozhlas Džez"));
-  EXPECT_THAT(Titles(catalogue.Search("jazz", 1)), ElementsAre("Jazz FM"));
-  EXPECT_THAT(catalogue.Search("", 10), IsEmpty());
-  EXPECT_THAT(catalogue.Search("polka", 10), IsEmpty());
+  EXPECT_THAT(Titles(Search(catalogue, "blues fm", 10)), ElementsAre("Jazz FM"));
+  EXPECT_THAT(Titles(Search(catalogue, "ČESKÝ", 10)), ElementsAre("Český rozhlas Džez"));
+  EXPECT_THAT(Titles(Search(catalogue, "jazz", 1)), ElementsAre("Jazz FM"));
+  EXPECT_THAT(Search(catalogue, "", 10), IsEmpty());
+  EXPECT_THAT(Search(catalogue, "polka", 10), IsEmpty());
   // A query of any size is cut, not refused.
-  EXPECT_THAT(catalogue.Search(std::string(100000, 'x'), 10), IsEmpty());
+  EXPECT_THAT(Search(catalogue, std::string(100000, 'x'), 10), IsEmpty());
 }
 
 // Two directories and the test tone.
@@ -84,13 +76,15 @@ LineupStation Row(const std::string& title, std::optional<uint32_t> number = {})
 struct Built {
   absl::StatusOr<Catalogue> catalogue;
   NumberBook book;
+  std::vector<std::string> warnings;
 };
 
 Built Build(const std::vector<DirectoryLineup>& lineups, const Options& options = TwoDirectories(),
             NumberBook book = {}) {
-  absl::StatusOr<Catalogue> catalogue =
-      BuildCatalogue(options, *NumberPlan::Build(options.ToPlan()), lineups, book);
-  return {std::move(catalogue), std::move(book)};
+  std::vector<std::string> warnings;
+  const NumberPlan plan = *NumberPlan::Build(options.ToPlan());
+  absl::StatusOr<Catalogue> catalogue = BuildCatalogue(lineups, {options, plan, book, warnings});
+  return {std::move(catalogue), std::move(book), std::move(warnings)};
 }
 
 TEST(CatalogueTest, GivesNumbersAndTheTestTone) {
@@ -137,6 +131,41 @@ TEST(CatalogueTest, RefusesANumberThatWasAStrangers) {
                               .catalogue.status()
                               .message()),
               HasSubstr("radio.toml:B: number 0x80000000 was assigned to another station"));
+}
+
+TEST(CatalogueTest, PutsTheMostVotesFirstAmongEquals) {
+  std::vector<Station> stations = {Make(1, "Jazz One"), Make(2, "Jazz Two"), Make(3, "Jazz Three")};
+  stations[1].details.votes = 7;
+  const Catalogue catalogue(stations);
+  EXPECT_THAT(Titles(Search(catalogue, "jazz", 10)),
+              ElementsAre("Jazz Two", "Jazz One", "Jazz Three"));
+  // A catalogue that is named first goes before.
+  const Catalogue favourites({Make(9, "Jazz Two")});
+  const auto all = SearchCatalogues({&favourites, &catalogue}, "jazz t", 10,
+                                    [](const Station& station) { return station.number != 3; });
+  EXPECT_THAT(Titles(all), ElementsAre("Jazz Two", "Jazz Two"));
+  EXPECT_EQ(all[0]->number, 9u);
+}
+
+// What no person can correct leaves out a station, and says so.
+TEST(CatalogueTest, LeavesOutWhatWasFetchedAndHasNoNumber) {
+  Options options = TwoDirectories();
+  options.directories[0].prefix = {0x80000000, 31, "radio"};
+  const Built built = Build(
+      {{"radio", {Row("A"), Row("B"), Row("C")}, false}, {"house", {Row("D", 0x80000000)}, false}},
+      options);
+  ASSERT_TRUE(built.catalogue.ok()) << built.catalogue.status();
+  EXPECT_EQ(built.catalogue->stations().size(), 3u);
+  EXPECT_THAT(built.warnings,
+              ElementsAre(HasSubstr("\"D\" of directory house"), HasSubstr("no number left")));
+}
+
+TEST(CatalogueTest, KeepsTheFirstOfTwoWithOneIdentity) {
+  const Built built =
+      Build({{"radio", {Row("A")}, false}, {"radio", {Row("A"), Row("B")}, false, true}});
+  ASSERT_TRUE(built.catalogue.ok()) << built.catalogue.status();
+  EXPECT_FALSE(built.catalogue->Find(0x80000000)->added);
+  EXPECT_TRUE(built.catalogue->Find(0x80000001)->added);
 }
 
 }  // namespace

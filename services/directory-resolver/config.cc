@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <string_view>
 #include <utility>
 
 #include "services/common/base/absl_text.h"
+#include "services/common/net/source_url.h"
 #include "services/common/plan/plan_text.h"
+#include "services/directory-resolver/lineup.h"
 
 namespace headwater::directory_resolver {
 namespace {
@@ -76,6 +79,65 @@ void ReadContainer(ConfigTable& table, PlanDirectory& plan) {
   }
 }
 
+constexpr std::pair<std::string_view, DirectorySource> kKinds[] = {
+    {"lineup", DirectorySource::kLineup},
+    {"catalogue", DirectorySource::kCatalogue},
+    {"favourites", DirectorySource::kFavourites},
+    {"radio-browser", DirectorySource::kRadioBrowser},
+    {"xiph", DirectorySource::kXiph},
+    {"tunein", DirectorySource::kTuneIn},
+    {"shoutcast", DirectorySource::kShoutcast},
+    {"m3u", DirectorySource::kM3u}};
+
+DirectorySource ReadKind(ConfigTable& table) {
+  std::string text;
+  if (!table.Read("kind", text))
+    return table.Has("lineup") ? DirectorySource::kLineup : DirectorySource::kCatalogue;
+  const auto* kind = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                  [&](const auto& row) { return row.first == text; });
+  if (kind != std::end(kKinds)) return kind->second;
+  table.Fault("kind",
+              "must be lineup, catalogue, favourites, radio-browser, xiph, tunein, "
+              "shoutcast or m3u");
+  return DirectorySource::kCatalogue;
+}
+
+// Kilobits, as people and directories write rates.
+void ReadRate(ConfigTable& table, std::string_view key, uint32_t& out) {
+  uint32_t kilobits = 0;
+  if (table.Read(key, kilobits, {0, 100'000})) out = kilobits * 1000;
+}
+
+void ReadFeed(ConfigTable& table, DirectorySource source, FeedOptions& out) {
+  if (!IsFetched(source)) return;
+  if (!table.Read("url", out.url)) {
+    if (!table.Has("url")) table.Fault("url", "is missing: where the directory is fetched from");
+  } else if (const auto url = SourceUrl::Parse(out.url); !url.ok() || !IsStationUrl(out.url)) {
+    table.Fault("url",
+                fmt::format("must be an http or https URL; it is \"{}\"", RedactUrl(out.url)));
+  }
+  if (source == DirectorySource::kShoutcast && (!table.Read("key", out.key) || out.key.empty()))
+    table.Fault("key", "is missing: Shoutcast gives its list to owners of a developer id only");
+  if (std::any_of(out.key.begin(), out.key.end(), [](char c) { return !std::isalnum(c); }))
+    table.Fault("key", "must have letters and digits alone");
+  table.Read("stations_max", out.stations_max, {1, static_cast<int64_t>(kLineupStationsMax)});
+  size_t megabytes = out.bytes_max >> 20;
+  if (table.Read("megabytes_max", megabytes, {1, 1024})) out.bytes_max = megabytes << 20;
+  table.Read("refresh", out.refresh, {1min, 24h * 365});
+  table.Read("retry", out.retry, {1s, 24h});
+  table.Read("timeout", out.timeout, {1s, 1h});
+  table.Read("shrink_min", out.shrink_min, {0.0, 1.0});
+  ConfigTable filter = table.Table("filter");
+  filter.Read("tags", out.filter.tags);
+  filter.Read("countries", out.filter.countries);
+  filter.Read("languages", out.filter.languages);
+  filter.Read("codecs", out.filter.codecs);
+  ReadRate(filter, "bitrate_min", out.filter.bitrate_min);
+  ReadRate(filter, "bitrate_max", out.filter.bitrate_max);
+  filter.Read("votes_min", out.filter.votes_min, {0, 0xffffffff});
+  filter.RejectUnknown();
+}
+
 DirectoryOptions ReadDirectory(ConfigTable& table) {
   DirectoryOptions options;
   PlanDirectory& plan = options.plan;
@@ -84,7 +146,9 @@ DirectoryOptions ReadDirectory(ConfigTable& table) {
     table.Fault("name", "must have 1 to 32 of a-z, 0-9, '-', '_' and '.'");
   ReadPrefix(table, options.prefix);
   options.prefix.directory = plan.name;
-  ReadLineupPath(table, options.lineup);
+  options.source = ReadKind(table);
+  if (options.source == DirectorySource::kLineup) ReadLineupPath(table, options.lineup);
+  ReadFeed(table, options.source, options.feed);
   table.Read("linger", plan.linger, {0s, 24h});
   table.Read("silence_limit", plan.silence_limit, {0s, 24h});
   table.Read("start_timeout", plan.start_timeout, {1s, 10min});
@@ -165,8 +229,13 @@ Options ReadOptions(ConfigTable& table, const std::string& state_dir) {
   for (ConfigTable& row : table.Tables("directory"))
     options.directories.push_back(ReadDirectory(row));
   table.Read("test_tone", options.test_tone);
+  table.Read("check_age", options.check_age, {1min, 24h * 365});
   table.Read("reload_delay", options.reload_delay, {0s, 1min});
   options.database = (std::filesystem::path(state_dir) / "directory-resolver.sqlite").string();
+  const auto favourites =
+      std::count_if(options.directories.begin(), options.directories.end(),
+                    [](const auto& row) { return row.source == DirectorySource::kFavourites; });
+  if (favourites > 1) table.Fault("directory", "at most one may be of kind favourites");
   // Faults of single rows would only be told a second time.
   if (!table.status().ok()) return options;
   if (const auto plan = NumberPlan::Build(options.ToPlan()); !plan.ok()) {

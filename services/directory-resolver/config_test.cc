@@ -115,5 +115,78 @@ TEST(DirectoryConfigTest, RejectsUnknownKeys) {
               HasSubstr("testtone"));
 }
 
+TEST(DirectoryConfigTest, ReadsWhatIsFetched) {
+  const Loaded loaded = Read(R"(
+[directory-resolver]
+check_age = "1h"
+[[directory-resolver.directory]]
+name = "web"
+prefix = "0x80000000/8"
+kind = "radio-browser"
+url = "https://de1.api.radio-browser.info"
+stations_max = 500
+megabytes_max = 3
+refresh = "12h"
+retry = "1m"
+timeout = "30s"
+shrink_min = 0.25
+[directory-resolver.directory.filter]
+tags = ["jazz"]
+countries = ["DE", "AT"]
+languages = ["german"]
+codecs = ["MP3"]
+bitrate_min = 64
+bitrate_max = 320
+votes_min = 10
+[[directory-resolver.directory]]
+name = "mine"
+prefix = "0x90000000/8"
+[[directory-resolver.directory]]
+name = "best"
+prefix = "0x91000000/16"
+kind = "favourites"
+)");
+  ASSERT_TRUE(loaded.status.ok()) << loaded.status;
+  EXPECT_EQ(loaded.options.check_age, 1h);
+  const DirectoryOptions& web = loaded.options.directories.at(0);
+  EXPECT_EQ(web.source, DirectorySource::kRadioBrowser);
+  EXPECT_EQ(web.feed, (FeedOptions{.url = "https://de1.api.radio-browser.info",
+                                   .filter = {.tags = {"jazz"},
+                                              .countries = {"DE", "AT"},
+                                              .languages = {"german"},
+                                              .codecs = {"MP3"},
+                                              .bitrate_min = 64000,
+                                              .bitrate_max = 320000,
+                                              .votes_min = 10},
+                                   .stations_max = 500,
+                                   .bytes_max = 3 << 20,
+                                   .refresh = 12h,
+                                   .retry = 1min,
+                                   .timeout = 30s,
+                                   .shrink_min = 0.25}));
+  EXPECT_EQ(loaded.options.directories.at(1).source, DirectorySource::kCatalogue);
+  EXPECT_EQ(loaded.options.directories.at(2).source, DirectorySource::kFavourites);
+}
+
+TEST(DirectoryConfigTest, NamesWhatCannotBeFetched) {
+  const auto refused = [](const std::string& keys) {
+    return std::string(Read("[[directory-resolver.directory]]\nname = \"a\"\nprefix = "
+                            "\"0x80000000/4\"\n" +
+                            keys)
+                           .status.message());
+  };
+  EXPECT_THAT(refused("kind = \"xiph\""), HasSubstr("is missing: where"));
+  EXPECT_THAT(refused("kind = \"xiph\"\nurl = \"ftp://a/\""), HasSubstr("http or https"));
+  EXPECT_THAT(refused("kind = \"radio\""), HasSubstr("radio-browser"));
+  EXPECT_THAT(refused("kind = \"xiph\"\nurl = \"http://a/\"\nlineup = \"x.toml\""),
+              HasSubstr("lineup"));
+  EXPECT_THAT(refused("kind = \"shoutcast\"\nurl = \"http://a/\""), HasSubstr("developer id"));
+  EXPECT_THAT(refused("kind = \"xiph\"\nurl = \"http://a/\"\nshrink_min = 2.0"),
+              HasSubstr("shrink_min"));
+  EXPECT_THAT(refused("kind = \"favourites\"\n[[directory-resolver.directory]]\nname = \"b\"\n"
+                      "prefix = \"0x90000000/4\"\nkind = \"favourites\""),
+              HasSubstr("at most one"));
+}
+
 }  // namespace
 }  // namespace headwater::directory_resolver

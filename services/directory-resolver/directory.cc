@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "services/common/base/status_macros.h"
@@ -23,8 +24,9 @@ absl::Status CheckFormat(const SdpFormat& format) {
 
 }  // namespace
 
-Directory::Directory(std::vector<NumberRecord> numbers, std::map<uint32_t, StoredFormat> formats)
-    : book_(numbers), formats_(std::move(formats)) {}
+Directory::Directory(std::vector<NumberRecord> numbers, std::map<uint32_t, StoredFormat> formats,
+                     StationMarks marks)
+    : book_(numbers), formats_(std::move(formats)), marks_(std::move(marks)) {}
 
 absl::Status Directory::Load(const Options& options, const std::vector<DirectoryLineup>& lineups,
                              const SaveNumbers& save) {
@@ -32,7 +34,7 @@ absl::Status Directory::Load(const Options& options, const std::vector<Directory
   // Before the load: it is the numbers given so far that a new prefix may shadow.
   std::vector<std::string> warnings = plan.Shadowed(book_.Assigned());
   NumberBook book = book_;
-  ASSIGN_OR_RETURN(Catalogue catalogue, BuildCatalogue(options, plan, lineups, book));
+  ASSIGN_OR_RETURN(Catalogue catalogue, BuildCatalogue(lineups, {options, plan, book, warnings}));
   RETURN_IF_ERROR(save(book.unsaved()));
   book.Saved();
   warnings.insert(warnings.begin(), plan.warnings().begin(), plan.warnings().end());
@@ -41,11 +43,19 @@ absl::Status Directory::Load(const Options& options, const std::vector<Directory
   book_ = std::move(book);
   catalogue_ = std::move(catalogue);
   warnings_ = std::move(warnings);
+  directories_ = options.directories;
+  BuildAliases();
   return absl::OkStatus();
 }
 
 absl::StatusOr<const Station*> Directory::Resolve(uint32_t number) const {
-  if (const Station* station = catalogue_.Find(number)) return station;
+  const Station* station = catalogue_.Find(number);
+  if (station == nullptr) station = aliases_.Find(number);
+  if (station != nullptr && !marks_.IsDisabled(marks_.First(number))) return station;
+  if (station != nullptr) {
+    return absl::FailedPreconditionError(
+        fmt::format("station {} \"{}\" is disabled", NumberText(number), station->title));
+  }
   const NumberPrefix* row = plan_.PrefixOf(number);
   return absl::NotFoundError(
       row == nullptr
@@ -54,7 +64,7 @@ absl::StatusOr<const Station*> Directory::Resolve(uint32_t number) const {
 }
 
 const KnownFormat* Directory::FormatOf(uint32_t number) const {
-  const auto found = formats_.find(number);
+  const auto found = formats_.find(marks_.First(number));
   return found == formats_.end() ? nullptr : &found->second.known;
 }
 
@@ -63,11 +73,60 @@ absl::StatusOr<std::optional<StoredFormat>> Directory::LearnFormat(uint32_t numb
                                                                    absl::Time now) {
   RETURN_IF_ERROR(Resolve(number).status());
   RETURN_IF_ERROR(CheckFormat(known.format));
-  const auto found = formats_.find(number);
+  const uint32_t first = marks_.First(number);
+  const auto found = formats_.find(first);
   if (found != formats_.end() && found->second.known == known) return std::nullopt;
   const StoredFormat stored = {known, now};
-  formats_[number] = stored;
+  formats_[first] = stored;
   return stored;
+}
+
+bool Directory::IsIn(const Station& station, StationQuery::Set set) const {
+  const uint32_t first = marks_.First(station.number);
+  const bool disabled = marks_.IsDisabled(first);
+  switch (set) {
+    case StationQuery::Set::kPlayable:
+      return !disabled;
+    case StationQuery::Set::kDisabled:
+      return disabled && first == station.number;
+    case StationQuery::Set::kFailing:
+      return marks_.IsFailing(first) && first == station.number;
+    case StationQuery::Set::kFavourite: {
+      const auto alias = marks_.aliases().find(station.number);
+      return !disabled && alias != marks_.aliases().end() && alias->second.favourite;
+    }
+  }
+  return false;
+}
+
+StationPage Directory::List(const StationQuery& query) const {
+  const auto begin = [&query](const std::vector<Station>& stations) {
+    return std::lower_bound(
+        stations.begin(), stations.end(), query.first,
+        [](const Station& station, uint32_t wanted) { return station.number < wanted; });
+  };
+  auto at = begin(catalogue_.stations());
+  auto alias = begin(aliases_.stations());
+  StationPage page;
+  while (at != catalogue_.stations().end() || alias != aliases_.stations().end()) {
+    const bool take_alias = at == catalogue_.stations().end() ||
+                            (alias != aliases_.stations().end() && alias->number < at->number);
+    const Station& station = take_alias ? *alias++ : *at++;
+    if (!query.directory.empty() && station.directory != query.directory) continue;
+    if (!IsIn(station, query.set)) continue;
+    if (page.stations.size() == query.count) {
+      page.next = station.number;
+      break;
+    }
+    page.stations.push_back(&station);
+  }
+  return page;
+}
+
+std::vector<const Station*> Directory::Search(std::string_view query, size_t count) const {
+  return SearchCatalogues({&aliases_, &catalogue_}, query, count, [this](const Station& station) {
+    return IsIn(station, StationQuery::Set::kPlayable);
+  });
 }
 
 absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
@@ -80,7 +139,7 @@ absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
     ASSIGN_OR_RETURN(const Station* station, Resolve(*query.number));
     stations.push_back(Exported(*station));
     if (query.format == ExportQuery::Format::kSdp) {
-      const auto format = formats_.find(*query.number);
+      const auto format = formats_.find(marks_.First(*query.number));
       const absl::Time since = format == formats_.end() ? absl::UnixEpoch() : format->second.since;
       return WriteSdp(stations.front(), plan_, choice,
                       static_cast<uint64_t>(absl::ToUnixSeconds(since) + kNtpToUnix));
@@ -94,10 +153,8 @@ absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
     if (query.format == ExportQuery::Format::kSdp)
       return absl::InvalidArgumentError(
           "number: an SDP is of one station, so its number is needed");
-    for (const Station& station : catalogue_.stations()) {
-      if (query.directory.empty() || station.directory == query.directory)
-        stations.push_back(Exported(station));
-    }
+    const StationPage all = List({.directory = query.directory, .count = SIZE_MAX});
+    for (const Station* station : all.stations) stations.push_back(Exported(*station));
   }
   return query.format == ExportQuery::Format::kM3u ? WriteM3u(stations, plan_, choice)
                                                    : WriteXspf(stations, plan_, choice);

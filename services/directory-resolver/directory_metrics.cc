@@ -26,6 +26,8 @@ constexpr char kResolves[] = "headwater_directory_resolver_resolves_total";
 constexpr char kResolvesHelp[] = "Numbers asked for, by result.";
 constexpr char kPlays[] = "headwater_directory_resolver_plays_total";
 constexpr char kPlaysHelp[] = "Plays reported, by result.";
+constexpr char kChecks[] = "headwater_directory_resolver_checks_total";
+constexpr char kChecksHelp[] = "Checks of stations that nobody listened to, by result.";
 constexpr char kExports[] = "headwater_directory_resolver_exports_total";
 constexpr char kExportsHelp[] = "Playlists and SDPs asked for, by result.";
 
@@ -34,6 +36,22 @@ constexpr char kExportsHelp[] = "Playlists and SDPs asked for, by result.";
 DirectoryMetrics::DirectoryMetrics(prometheus::Registry& registry)
     : stations_(Family(prometheus::BuildGauge(), registry, "headwater_directory_resolver_stations",
                        "Stations, by directory.")),
+      refreshes_(Family(prometheus::BuildCounter(), registry,
+                        "headwater_directory_resolver_refreshes_total",
+                        "Fetches of directories' documents, by directory and result.")),
+      stale_(Family(prometheus::BuildGauge(), registry, "headwater_directory_resolver_stale",
+                    "1 when the newest fetch of a directory failed or was refused.")),
+      refreshed_(Family(prometheus::BuildGauge(), registry,
+                        "headwater_directory_resolver_last_refresh_timestamp_seconds",
+                        "When a directory's document was last taken or found unchanged.")),
+      failing_(Single(registry, "headwater_directory_resolver_failing_stations",
+                      "Stations whose newest play or check failed.")),
+      resolve_seconds_(
+          Family(prometheus::BuildHistogram(), registry,
+                 "headwater_directory_resolver_resolve_seconds",
+                 "From the arrival of a Resolve to its answer.")
+              .Add({}, prometheus::Histogram::BucketBoundaries{20e-6, 50e-6, 100e-6, 200e-6, 500e-6,
+                                                               1e-3, 10e-3, 100e-3, 1.0})),
       loads_ok_(Counted(registry, kLoads, kLoadsHelp, "ok")),
       loads_refused_(Counted(registry, kLoads, kLoadsHelp, "refused")),
       load_ok_(Single(
@@ -51,23 +69,28 @@ DirectoryMetrics::DirectoryMetrics(prometheus::Registry& registry)
       not_found_(Counted(registry, kResolves, kResolvesHelp, "not_found")),
       plays_ok_(Counted(registry, kPlays, kPlaysHelp, "ok")),
       plays_failed_(Counted(registry, kPlays, kPlaysHelp, "failed")),
+      checks_ok_(Counted(registry, kChecks, kChecksHelp, "ok")),
+      checks_failed_(Counted(registry, kChecks, kChecksHelp, "failed")),
       exports_ok_(Counted(registry, kExports, kExportsHelp, "ok")),
       exports_refused_(Counted(registry, kExports, kExportsHelp, "refused")) {}
 
-void DirectoryMetrics::OnLoaded(const Directory& directory) {
+void DirectoryMetrics::OnLoaded() {
   loads_ok_.Increment();
   load_ok_.Set(1);
+}
+
+void DirectoryMetrics::OnStations(const Directory& directory) {
   numbers_.Set(static_cast<double>(directory.numbers()));
   warnings_.Set(static_cast<double>(directory.warnings().size()));
   SetFormats(directory.formats());
-  std::map<std::string, size_t> counts;
-  for (const PlanDirectory& row : directory.plan().config().directories) counts[row.name] = 0;
-  for (const Station& station : directory.catalogue().stations()) ++counts[station.directory];
+  SetFailing(directory.marks().failing());
+  std::map<std::string, DirectoryCounts> counts = directory.Counts();
+  for (const PlanDirectory& row : directory.plan().config().directories) counts[row.name];
   for (auto& [name, gauge] : station_gauges_) gauge->Set(0);
   for (const auto& [name, count] : counts) {
     prometheus::Gauge*& gauge = station_gauges_[name];
     if (gauge == nullptr) gauge = &stations_.Add({{"directory", name}});
-    gauge->Set(static_cast<double>(count));
+    gauge->Set(static_cast<double>(count.stations));
   }
 }
 
@@ -76,8 +99,27 @@ void DirectoryMetrics::OnLoadRefused() {
   load_ok_.Set(0);
 }
 
-void DirectoryMetrics::OnResolved(bool found) { (found ? resolved_ : not_found_).Increment(); }
-void DirectoryMetrics::OnPlay(bool ok) { (ok ? plays_ok_ : plays_failed_).Increment(); }
+void DirectoryMetrics::OnResolved(bool found, Duration took) {
+  (found ? resolved_ : not_found_).Increment();
+  resolve_seconds_.Observe(std::chrono::duration<double>(took).count());
+}
+void DirectoryMetrics::OnPlay(bool ok, bool check) {
+  if (check) {
+    (ok ? checks_ok_ : checks_failed_).Increment();
+  } else {
+    (ok ? plays_ok_ : plays_failed_).Increment();
+  }
+}
+void DirectoryMetrics::SetFailing(size_t stations) { failing_.Set(static_cast<double>(stations)); }
+void DirectoryMetrics::OnRefresh(const std::string& directory, const std::string& result) {
+  refreshes_.Add({{"directory", directory}, {"result", result}}).Increment();
+}
+void DirectoryMetrics::OnFeed(const std::string& directory, const FeedState& state) {
+  stale_.Add({{"directory", directory}}).Set(state.error.empty() ? 0 : 1);
+  const bool never = state.last_success == absl::InfinitePast();
+  refreshed_.Add({{"directory", directory}})
+      .Set(never ? 0 : absl::ToDoubleSeconds(state.last_success - absl::UnixEpoch()));
+}
 void DirectoryMetrics::OnExported(bool ok) { (ok ? exports_ok_ : exports_refused_).Increment(); }
 void DirectoryMetrics::SetFormats(size_t formats) { formats_.Set(static_cast<double>(formats)); }
 void DirectoryMetrics::SetPlanReaders(size_t readers) {

@@ -2,12 +2,15 @@
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <map>
 #include <string>
 
+#include "services/common/time/mono_time.h"
 #include "services/directory-resolver/directory.h"
+#include "services/directory-resolver/feed/feed_refresh.h"
 
 namespace headwater::directory_resolver {
 
@@ -17,17 +20,28 @@ class DirectoryMetrics {
  public:
   explicit DirectoryMetrics(prometheus::Registry& registry);
 
-  // After a load. Directories that are gone stay at 0.
-  void OnLoaded(const Directory& directory);
+  void OnLoaded();
+  // After any change of the stations. Directories that are gone stay at 0.
+  void OnStations(const Directory& directory);
   void OnLoadRefused();
-  void OnResolved(bool found);
-  void OnPlay(bool ok);
+  // `took`: from the call's arrival to its answer.
+  void OnResolved(bool found, Duration took);
+  void OnPlay(bool ok, bool check);
+  void SetFailing(size_t stations);
+  // `result` is "taken", "unchanged", "refused" or "failed".
+  void OnRefresh(const std::string& directory, const std::string& result);
+  void OnFeed(const std::string& directory, const FeedState& state);
   void OnExported(bool ok);
   void SetFormats(size_t formats);
   void SetPlanReaders(size_t readers);
 
  private:
   prometheus::Family<prometheus::Gauge>& stations_;
+  prometheus::Family<prometheus::Counter>& refreshes_;
+  prometheus::Family<prometheus::Gauge>& stale_;
+  prometheus::Family<prometheus::Gauge>& refreshed_;
+  prometheus::Gauge& failing_;
+  prometheus::Histogram& resolve_seconds_;
   prometheus::Counter& loads_ok_;
   prometheus::Counter& loads_refused_;
   prometheus::Gauge& load_ok_;
@@ -39,6 +53,8 @@ class DirectoryMetrics {
   prometheus::Counter& not_found_;
   prometheus::Counter& plays_ok_;
   prometheus::Counter& plays_failed_;
+  prometheus::Counter& checks_ok_;
+  prometheus::Counter& checks_failed_;
   prometheus::Counter& exports_ok_;
   prometheus::Counter& exports_refused_;
   std::map<std::string, prometheus::Gauge*> station_gauges_;

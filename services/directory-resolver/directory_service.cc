@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_proto.h"
 #include "services/common/plan/plan_text.h"
 #include "services/common/rpc/server_calls.h"
+#include "services/common/time/clock.h"
 #include "services/directory-resolver/directory_convert.h"
 
 namespace headwater::directory_resolver {
@@ -55,12 +58,11 @@ grpc::ServerWriteReactor<pb::WatchPlanResponse>* DirectoryService::WatchPlan(
 grpc::ServerUnaryReactor* DirectoryService::Resolve(grpc::CallbackServerContext* context,
                                                     const pb::ResolveRequest* request,
                                                     pb::ResolveResponse* response) {
-  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
+  return OnLoop(context, loop_, [this, request, response, arrived = MonoNow()] {
     const absl::StatusOr<const Station*> station = shell_.directory().Resolve(request->number());
-    shell_.metrics().OnResolved(station.ok());
-    RETURN_IF_ERROR(station.status());
-    *response->mutable_station() = StationMessage(**station);
-    return absl::OkStatus();
+    if (station.ok()) *response->mutable_station() = StationMessage(**station);
+    shell_.metrics().OnResolved(station.ok(), MonoNow() - arrived);
+    return station.status();
   });
 }
 
@@ -76,7 +78,7 @@ grpc::ServerUnaryReactor* DirectoryService::Search(grpc::CallbackServerContext* 
                                                    pb::SearchResponse* response) {
   return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(const size_t count, PageSize(request->page_size(), 50));
-    for (const Station* station : shell_.directory().catalogue().Search(request->query(), count)) {
+    for (const Station* station : shell_.directory().Search(request->query(), count)) {
       *response->add_stations() = StationMessage(*station);
     }
     return absl::OkStatus();
@@ -97,13 +99,142 @@ grpc::ServerUnaryReactor* DirectoryService::ReportPlay(grpc::CallbackServerConte
                                                        const pb::ReportPlayRequest* request,
                                                        pb::ReportPlayResponse*) {
   return OnLoop(context, loop_, [this, request] {
-    return request->ok()
-               ? shell_.ReportPlay(request->number(), KnownFormatFromProto(request->format()))
-               : shell_.ReportFailure(request->number(), request->error());
+    const KnownFormat known = KnownFormatFromProto(request->format());
+    return shell_.ReportPlay(
+        request->number(),
+        {.ok = request->ok(), .check = request->check(), .error = request->error()}, &known);
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::NextCheck(grpc::CallbackServerContext* context,
+                                                      const pb::NextCheckRequest*,
+                                                      pb::NextCheckResponse* response) {
+  return OnLoop(context, loop_, [this, response] {
+    const Station* station = shell_.NextCheck();
+    if (station == nullptr) return absl::OkStatus();
+    *response->mutable_station() = StationMessage(*station);
+    const PlanDirectory* directory = shell_.directory().plan().DirectoryOf(station->number);
+    response->set_local(directory != nullptr && directory->local);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::DescribeStation(
+    grpc::CallbackServerContext* context, const pb::DescribeStationRequest* request,
+    pb::DescribeStationResponse* response) {
+  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const StationRecord record, shell_.directory().Describe(request->number()));
+    *response->mutable_record() = RecordMessage(record);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::AddStation(grpc::CallbackServerContext* context,
+                                                       const pb::AddStationRequest* request,
+                                                       pb::AddStationResponse* response) {
+  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const DirectoryShell::Added added,
+                     shell_.AddStation(StationFromProto(request->station()), request->dry_run()));
+    *response->mutable_station() = StationMessage(added.station);
+    response->set_existed(added.existed);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::RemoveStation(grpc::CallbackServerContext* context,
+                                                          const pb::RemoveStationRequest* request,
+                                                          pb::RemoveStationResponse*) {
+  return OnLoop(context, loop_,
+                [this, request] { return shell_.RemoveStation(request->number()); });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::DisableStation(grpc::CallbackServerContext* context,
+                                                           const pb::DisableStationRequest* request,
+                                                           pb::DisableStationResponse*) {
+  return OnLoop(context, loop_, [this, request] {
+    return shell_.SetDisabled(request->number(), request->disabled());
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::FavouriteStation(
+    grpc::CallbackServerContext* context, const pb::FavouriteStationRequest* request,
+    pb::FavouriteStationResponse* response) {
+  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
+    ASSIGN_OR_RETURN(const uint32_t number, shell_.SetAlias({.number = request->number(),
+                                                             .remove = !request->favourite(),
+                                                             .favourite = true}));
+    response->set_number(number);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::AliasStation(grpc::CallbackServerContext* context,
+                                                         const pb::AliasStationRequest* request,
+                                                         pb::AliasStationResponse* response) {
+  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
+    if (request->alias() == 0 && (request->directory().empty() || request->remove()))
+      return absl::InvalidArgumentError("alias: a number is needed, or a directory that has one");
+    ASSIGN_OR_RETURN(const uint32_t alias, shell_.SetAlias({.number = request->number(),
+                                                            .alias = request->alias(),
+                                                            .directory = request->directory(),
+                                                            .remove = request->remove()}));
+    response->set_alias(alias);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::ListDirectories(grpc::CallbackServerContext* context,
+                                                            const pb::ListDirectoriesRequest*,
+                                                            pb::ListDirectoriesResponse* response) {
+  return OnLoop(context, loop_, [this, response] {
+    std::map<std::string, DirectoryCounts> counts = shell_.directory().Counts();
+    for (const DirectoryOptions& options : shell_.options().directories)
+      *response->add_directories() = StatusMessage(options, counts[options.plan.name]);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::RefreshDirectory(
+    grpc::CallbackServerContext* context, const pb::RefreshDirectoryRequest* request,
+    pb::RefreshDirectoryResponse* response) {
+  return OnLoopLater(context, loop_, [this, request, response](FinishCall finish) {
+    if (absl::Status status = CheckName(request->name()); !status.ok())
+      return finish(std::move(status));
+    shell_.feeds().Refresh(request->name(), request->accept_shrinking(),
+                           [this, request, response, finish = std::move(finish)](
+                               absl::StatusOr<FeedChangeCounts> changes) mutable {
+                             if (changes.ok()) {
+                               *response->mutable_changes() = ToProto(*changes);
+                               *response->mutable_status() = StatusOf(request->name());
+                             }
+                             finish(changes.status());
+                           });
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::DiffDirectory(grpc::CallbackServerContext* context,
+                                                          const pb::DiffDirectoryRequest* request,
+                                                          pb::DiffDirectoryResponse* response) {
+  return OnLoopLater(context, loop_, [this, request, response](FinishCall finish) {
+    absl::Status status = CheckName(request->name());
+    const absl::StatusOr<size_t> count = PageSize(request->changes_max(), 1000);
+    if (status.ok()) status = count.status();
+    if (!status.ok()) return finish(std::move(status));
+    shell_.feeds().Compare(
+        request->name(), [this, request, response, count = *count, finish = std::move(finish)](
+                             const absl::StatusOr<FeedDiff>& diff) mutable {
+          if (diff.ok()) {
+            FillDiff(*diff, count, *response, [this, request](const std::string& identity) {
+              return shell_.directory().NumberOf(request->name(), identity);
+            });
+          }
+          finish(diff.status());
+        });
   });
 }
 
 void DirectoryService::Close() {
+  shell_.feeds().Close();
   hub_.Close(grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining"));
 }
 
@@ -118,23 +249,51 @@ types::v1::Station DirectoryService::StationMessage(const Station& station) cons
   return ToProto(station, shell_.directory().FormatOf(station.number));
 }
 
+pb::StationRecord DirectoryService::RecordMessage(const StationRecord& record) const {
+  pb::StationRecord message = ToProto(record);
+  if (record.station != nullptr) *message.mutable_station() = StationMessage(*record.station);
+  return message;
+}
+
+pb::DirectoryStatus DirectoryService::StatusMessage(const DirectoryOptions& options,
+                                                    const DirectoryCounts& counts) const {
+  pb::DirectoryStatus message = ToProto(options, counts);
+  if (!IsFetched(options.source)) return message;
+  const std::string& name = options.plan.name;
+  FeedToProto(shell_.feeds().StateOf(name), message);
+  message.set_refreshing(shell_.feeds().IsRefreshing(name));
+  if (const absl::Time next = shell_.feeds().NextOf(name); next != absl::InfiniteFuture())
+    *message.mutable_next_refresh() = TimeToProto(next);
+  return message;
+}
+
+pb::DirectoryStatus DirectoryService::StatusOf(const std::string& name) const {
+  for (const DirectoryOptions& options : shell_.options().directories) {
+    if (options.plan.name == name) return StatusMessage(options, shell_.directory().Counts()[name]);
+  }
+  return {};
+}
+
+absl::Status DirectoryService::CheckName(const std::string& name) const {
+  if (shell_.directory().plan().FindDirectory(name) != nullptr) return absl::OkStatus();
+  return absl::NotFoundError(fmt::format("no directory is named \"{}\"", name));
+}
+
 absl::Status DirectoryService::ListPage(const pb::ListStationsRequest& request,
                                         pb::ListStationsResponse& response) const {
   const Directory& directory = shell_.directory();
   ASSIGN_OR_RETURN(const size_t count, PageSize(request.page_size(), 100));
-  if (!request.directory().empty() &&
-      directory.plan().FindDirectory(request.directory()) == nullptr) {
-    return absl::NotFoundError(fmt::format("no directory is named \"{}\"", request.directory()));
-  }
-  uint32_t first = 0;
+  if (!request.directory().empty()) RETURN_IF_ERROR(CheckName(request.directory()));
+  StationQuery query = {.directory = request.directory(), .count = count};
+  ASSIGN_OR_RETURN(query.set, SetFromProto(request.set()));
   if (!request.page_token().empty()) {
     // The token is the number where the page begins, so that a reload between two pages loses and
     // doubles nothing.
     const absl::StatusOr<uint32_t> token = ParseNumber(request.page_token());
     if (!token.ok()) return absl::InvalidArgumentError("page_token: not one that was given");
-    first = *token;
+    query.first = *token;
   }
-  const Catalogue::Page page = directory.catalogue().List(request.directory(), first, count);
+  const StationPage page = directory.List(query);
   for (const Station* station : page.stations) *response.add_stations() = StationMessage(*station);
   if (page.next) response.set_next_page_token(NumberText(*page.next));
   return absl::OkStatus();

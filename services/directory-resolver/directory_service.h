@@ -31,6 +31,36 @@ class DirectoryService final : public directory::v1::DirectoryService::CallbackS
   grpc::ServerUnaryReactor* ReportPlay(grpc::CallbackServerContext* context,
                                        const directory::v1::ReportPlayRequest* request,
                                        directory::v1::ReportPlayResponse* response) override;
+  grpc::ServerUnaryReactor* NextCheck(grpc::CallbackServerContext* context,
+                                      const directory::v1::NextCheckRequest* request,
+                                      directory::v1::NextCheckResponse* response) override;
+  grpc::ServerUnaryReactor* DescribeStation(
+      grpc::CallbackServerContext* context, const directory::v1::DescribeStationRequest* request,
+      directory::v1::DescribeStationResponse* response) override;
+  grpc::ServerUnaryReactor* AddStation(grpc::CallbackServerContext* context,
+                                       const directory::v1::AddStationRequest* request,
+                                       directory::v1::AddStationResponse* response) override;
+  grpc::ServerUnaryReactor* RemoveStation(grpc::CallbackServerContext* context,
+                                          const directory::v1::RemoveStationRequest* request,
+                                          directory::v1::RemoveStationResponse* response) override;
+  grpc::ServerUnaryReactor* DisableStation(
+      grpc::CallbackServerContext* context, const directory::v1::DisableStationRequest* request,
+      directory::v1::DisableStationResponse* response) override;
+  grpc::ServerUnaryReactor* FavouriteStation(
+      grpc::CallbackServerContext* context, const directory::v1::FavouriteStationRequest* request,
+      directory::v1::FavouriteStationResponse* response) override;
+  grpc::ServerUnaryReactor* AliasStation(grpc::CallbackServerContext* context,
+                                         const directory::v1::AliasStationRequest* request,
+                                         directory::v1::AliasStationResponse* response) override;
+  grpc::ServerUnaryReactor* ListDirectories(
+      grpc::CallbackServerContext* context, const directory::v1::ListDirectoriesRequest* request,
+      directory::v1::ListDirectoriesResponse* response) override;
+  grpc::ServerUnaryReactor* RefreshDirectory(
+      grpc::CallbackServerContext* context, const directory::v1::RefreshDirectoryRequest* request,
+      directory::v1::RefreshDirectoryResponse* response) override;
+  grpc::ServerUnaryReactor* DiffDirectory(grpc::CallbackServerContext* context,
+                                          const directory::v1::DiffDirectoryRequest* request,
+                                          directory::v1::DiffDirectoryResponse* response) override;
 
   // Ends the watches: the service drains.
   void Close();
@@ -40,6 +70,12 @@ class DirectoryService final : public directory::v1::DirectoryService::CallbackS
   types::v1::Station StationMessage(const Station& station) const;
   absl::Status ListPage(const directory::v1::ListStationsRequest& request,
                         directory::v1::ListStationsResponse& response) const;
+  directory::v1::StationRecord RecordMessage(const StationRecord& record) const;
+  directory::v1::DirectoryStatus StatusMessage(const DirectoryOptions& options,
+                                               const DirectoryCounts& counts) const;
+  // Of one directory in force; of none when it has left the configuration meanwhile.
+  directory::v1::DirectoryStatus StatusOf(const std::string& name) const;
+  absl::Status CheckName(const std::string& name) const;
   absl::Status WriteExport(const directory::v1::ExportRequest& request,
                            directory::v1::ExportResponse& response);
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -218,6 +220,154 @@ TEST_F(DirectoryServiceTest, Exports) {
   ASSERT_TRUE(Call(&pb::DirectoryService::Stub::Export, request, response).ok());
   EXPECT_EQ(response.content_type(), "application/sdp");
   EXPECT_THAT(response.text(), HasSubstr("a=source-filter: incl IN IP6"));
+}
+
+TEST_F(DirectoryServiceTest, AddsAndRemovesStationsAndKeepsThem) {
+  pb::AddStationRequest add;
+  add.mutable_station()->set_title("Mine");
+  add.mutable_station()->add_urls("http://mine.example/live");
+  add.set_dry_run(true);
+  pb::AddStationResponse added;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::AddStation, add, added).ok());
+  EXPECT_EQ(added.station().number(), 0x80000001u);
+  pb::ResolveResponse resolved;
+  EXPECT_FALSE(Resolve(0x80000001, resolved).ok());
+  add.set_dry_run(false);
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::AddStation, add, added).ok());
+  EXPECT_FALSE(added.existed());
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::AddStation, add, added).ok());
+  EXPECT_TRUE(added.existed());
+  // It stays over a restart and a change of the lineup, which goes around its number.
+  Stop();
+  Write(std::string(kLineup) + kSecond);
+  Start();
+  ASSERT_TRUE(Resolve(0x80000001, resolved).ok());
+  EXPECT_EQ(resolved.station().title(), "Mine");
+  ASSERT_TRUE(Resolve(0x80000002, resolved).ok());
+  EXPECT_EQ(resolved.station().title(), "Radio B");
+
+  pb::RemoveStationRequest remove;
+  pb::RemoveStationResponse removed;
+  remove.set_number(0x80000002);
+  EXPECT_EQ(Call(&pb::DirectoryService::Stub::RemoveStation, remove, removed).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  remove.set_number(0x80000001);
+  EXPECT_TRUE(Call(&pb::DirectoryService::Stub::RemoveStation, remove, removed).ok());
+  EXPECT_TRUE(Call(&pb::DirectoryService::Stub::RemoveStation, remove, removed).ok());
+  pb::DescribeStationRequest describe;
+  pb::DescribeStationResponse record;
+  describe.set_number(0x80000001);
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::DescribeStation, describe, record).ok());
+  EXPECT_TRUE(record.record().tombstone());
+  // The same URL again is the same station.
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::AddStation, add, added).ok());
+  EXPECT_EQ(added.station().number(), 0x80000001u);
+}
+
+TEST_F(DirectoryServiceTest, KeepsMarksOverARestart) {
+  options_.directories.push_back({{.name = "best"}, {0x90000000, 8, "best"}, ""});
+  options_.directories.back().source = DirectorySource::kFavourites;
+  Reload();
+  pb::FavouriteStationRequest favour;
+  favour.set_number(0x80000000);
+  favour.set_favourite(true);
+  pb::FavouriteStationResponse favoured;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::FavouriteStation, favour, favoured).ok());
+  EXPECT_EQ(favoured.number(), 0x90000000u);
+  pb::AliasStationRequest alias;
+  alias.set_number(0x80000000);
+  pb::AliasStationResponse aliased;
+  EXPECT_EQ(Call(&pb::DirectoryService::Stub::AliasStation, alias, aliased).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  alias.set_alias(0x80000777);
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::AliasStation, alias, aliased).ok());
+  pb::ReportPlayRequest report;
+  report.set_number(0x80000777);
+  report.set_check(true);
+  report.set_error("404");
+  pb::ReportPlayResponse reported;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::ReportPlay, report, reported).ok());
+  Stop();
+  Start();
+  pb::DescribeStationRequest describe;
+  pb::DescribeStationResponse response;
+  describe.set_number(0x90000000);
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::DescribeStation, describe, response).ok());
+  const pb::StationRecord& record = response.record();
+  EXPECT_EQ(record.station().title(), "Radio A");
+  EXPECT_EQ(record.alias_of(), 0x80000000u);
+  EXPECT_EQ(record.favourite(), 0x90000000u);
+  EXPECT_EQ(record.aliases_size(), 2);
+  EXPECT_EQ(record.health().checks_failed_total(), 1u);
+  EXPECT_EQ(record.health().error(), "404");
+
+  pb::DisableStationRequest disable;
+  disable.set_number(0x80000777);
+  disable.set_disabled(true);
+  pb::DisableStationResponse disabled;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::DisableStation, disable, disabled).ok());
+  Stop();
+  Start();
+  pb::ResolveResponse resolved;
+  EXPECT_EQ(Resolve(0x80000000, resolved).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  pb::ListStationsRequest list;
+  list.set_set(pb::STATION_SET_DISABLED);
+  pb::ListStationsResponse page;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::ListStations, list, page).ok());
+  EXPECT_EQ(page.stations_size(), 1);
+}
+
+TEST_F(DirectoryServiceTest, NamesAStationToCheckOnce) {
+  pb::NextCheckResponse response;
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::NextCheck, pb::NextCheckRequest(), response).ok());
+  EXPECT_EQ(response.station().number(), 0x80000000u);
+  EXPECT_FALSE(response.local());
+  response.Clear();
+  ASSERT_TRUE(Call(&pb::DirectoryService::Stub::NextCheck, pb::NextCheckRequest(), response).ok());
+  EXPECT_FALSE(response.has_station());
+}
+
+TEST_F(DirectoryServiceTest, RefusesToFetchWhatIsNotFetched) {
+  pb::RefreshDirectoryRequest request;
+  pb::RefreshDirectoryResponse response;
+  request.set_name("radio");
+  EXPECT_EQ(Call(&pb::DirectoryService::Stub::RefreshDirectory, request, response).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  request.set_name("nowhere");
+  EXPECT_EQ(Call(&pb::DirectoryService::Stub::RefreshDirectory, request, response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+}
+
+// A server that takes connections and never answers: whoever waits is told when the service ends.
+TEST_F(DirectoryServiceTest, AnswersThoseWhoWaitForADocumentWhenItEnds) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 4), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  DirectoryOptions web{{.name = "web", .local = true}, {0x90000000, 8, "web"}, ""};
+  web.source = DirectorySource::kXiph;
+  web.feed.url = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/yp.xml";
+  options_.directories.push_back(web);
+  Reload();
+  pb::RefreshDirectoryRequest request;
+  request.set_name("web");
+  auto refreshed = std::async(std::launch::async, [&] {
+    pb::RefreshDirectoryResponse response;
+    return Call(&pb::DirectoryService::Stub::RefreshDirectory, request, response);
+  });
+  pb::ListDirectoriesResponse directories;
+  ASSERT_TRUE(
+      Call(&pb::DirectoryService::Stub::ListDirectories, pb::ListDirectoriesRequest(), directories)
+          .ok());
+  EXPECT_TRUE(directories.directories(1).refreshing());
+  EXPECT_EQ(directories.directories(1).state(), pb::DIRECTORY_STATE_PENDING);
+  OnLoopThread([this] { service_->Close(); });
+  EXPECT_EQ(refreshed.get().error_code(), grpc::StatusCode::UNAVAILABLE);
+  close(listener);
 }
 
 }  // namespace

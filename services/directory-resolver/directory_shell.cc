@@ -1,5 +1,8 @@
 #include "services/directory-resolver/directory_shell.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -9,30 +12,78 @@
 #include "services/common/time/clock.h"
 
 namespace headwater::directory_resolver {
+namespace {
+
+// The lineup of a directory's added stations, made when it has none.
+DirectoryLineup& AddedOf(const std::string& directory, std::vector<DirectoryLineup>& lineups) {
+  for (DirectoryLineup& lineup : lineups) {
+    if (lineup.added && lineup.directory == directory) return lineup;
+  }
+  return lineups.emplace_back(DirectoryLineup{directory, {}, false, true});
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<DirectoryShell>> DirectoryShell::Open(EventLoop& loop, Logger& log,
                                                                      prometheus::Registry& registry,
                                                                      const Options& options) {
-  ASSIGN_OR_RETURN(std::unique_ptr<StationStore> store, StationStore::Open(options.database));
-  ASSIGN_OR_RETURN(std::vector<NumberRecord> numbers, store->LoadNumbers());
-  ASSIGN_OR_RETURN(auto formats, store->LoadFormats());
-  std::unique_ptr<DirectoryShell> shell(
-      new DirectoryShell(loop, log, registry, std::move(store),
-                         Directory(std::move(numbers), std::move(formats)), options));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(options.database));
+  StationStore stations(*database);
+  ASSIGN_OR_RETURN(std::vector<NumberRecord> numbers, stations.LoadNumbers());
+  ASSIGN_OR_RETURN(auto formats, stations.LoadFormats());
+  ASSIGN_OR_RETURN(StationMarks marks, stations.LoadMarks());
+  ASSIGN_OR_RETURN(auto states, EntryStore(*database).LoadStates());
+  std::unique_ptr<DirectoryShell> shell(new DirectoryShell(
+      loop, log, registry, std::move(database),
+      Directory(std::move(numbers), std::move(formats), std::move(marks)), options));
+  shell->feeds_ = std::make_unique<FeedShell>(
+      FeedShell::Shell{loop, log, shell->metrics_, shell->entries_}, std::move(states),
+      [raw = shell.get()](const FeedTake& take) { return raw->TakeFeed(take); });
   RETURN_IF_ERROR(shell->Load(options));
   return shell;
 }
 
 DirectoryShell::DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
-                               std::unique_ptr<StationStore> store, Directory directory,
+                               std::unique_ptr<Database> database, Directory directory,
                                const Options& options)
     : log_(log),
-      database_(options.database),
+      database_path_(options.database),
       reload_delay_(options.reload_delay),
-      store_(std::move(store)),
+      database_(std::move(database)),
+      stations_(*database_),
+      entries_(*database_),
       directory_(std::move(directory)),
       metrics_(registry),
       watcher_(loop, reload_delay_, [this] { (void)Reload(Options(wanted_)); }) {}
+
+absl::StatusOr<std::vector<DirectoryLineup>> DirectoryShell::Lineups(
+    const Options& options, std::vector<DirectoryLineup> files) {
+  std::vector<DirectoryLineup> lineups = std::move(files);
+  for (const DirectoryOptions& directory : options.directories) {
+    for (const EntryStore::Kind kind : {EntryStore::Kind::kFetched, EntryStore::Kind::kAdded}) {
+      const bool added = kind == EntryStore::Kind::kAdded;
+      if (!added && !IsFetched(directory.source)) continue;
+      ASSIGN_OR_RETURN(std::vector<LineupStation> rows, entries_.Load(directory.plan.name, kind));
+      if (!rows.empty()) lineups.push_back({directory.plan.name, std::move(rows), false, added});
+    }
+  }
+  return lineups;
+}
+
+absl::Status DirectoryShell::Build(const Options& options,
+                                   const std::vector<DirectoryLineup>& lineups,
+                                   const Write& write) {
+  absl::Status loaded =
+      directory_.Load(options, lineups, [&](const std::vector<NumberRecord>& records) {
+        if (records.empty() && !write) return absl::OkStatus();
+        return database_->Transaction([&]() -> absl::Status {
+          RETURN_IF_ERROR(stations_.SaveNumbers(records, WallNow()));
+          return write ? write() : absl::OkStatus();
+        });
+      });
+  if (loaded.ok()) metrics_.OnStations(directory_);
+  return loaded;
+}
 
 absl::Status DirectoryShell::Load(const Options& options) {
   wanted_ = options;
@@ -44,12 +95,13 @@ absl::Status DirectoryShell::Load(const Options& options) {
   if (absl::Status status = watcher_.Watch(files); !status.ok()) {
     log_.Warning("lineups are read again on SIGHUP only", {{"error", FromAbsl(status.message())}});
   }
-  ASSIGN_OR_RETURN(const std::vector<DirectoryLineup> lineups, ReadLineups(options));
-  RETURN_IF_ERROR(
-      directory_.Load(options, lineups, [this](const std::vector<NumberRecord>& records) {
-        return store_->SaveNumbers(records, WallNow());
-      }));
-  metrics_.OnLoaded(directory_);
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> read, ReadLineups(options));
+  ASSIGN_OR_RETURN(const std::vector<DirectoryLineup> lineups, Lineups(options, read));
+  RETURN_IF_ERROR(Build(options, lineups, nullptr));
+  files_ = std::move(read);
+  options_ = options;
+  metrics_.OnLoaded();
+  feeds_->Configure(options_.directories);
   for (const std::string& warning : directory_.warnings())
     log_.Warning("number plan", {{"warning", warning}});
   log_.Info("lineups loaded", {{"directories", directory_.plan().config().directories.size()},
@@ -69,25 +121,109 @@ absl::StatusOr<std::vector<std::string>> DirectoryShell::Reload(const Options& o
   }
   if (directory_.plan_revision() != before && on_plan_) on_plan_();
   std::vector<std::string> keys;
-  if (options.database != database_) keys.push_back("database");
+  if (options.database != database_path_) keys.push_back("database");
   if (options.reload_delay != reload_delay_) keys.push_back("reload_delay");
   return keys;
 }
 
-absl::Status DirectoryShell::ReportPlay(uint32_t number, const KnownFormat& known) {
-  ASSIGN_OR_RETURN(const std::optional<StoredFormat> learnt,
-                   directory_.LearnFormat(number, known, WallNow()));
-  metrics_.OnPlay(true);
-  if (!learnt) return absl::OkStatus();
-  metrics_.SetFormats(directory_.formats());
-  log_.Info("format learnt", {{"number", NumberText(number)}, {"format", known.description}});
-  return store_->SaveFormat(number, *learnt);
+absl::Status DirectoryShell::TakeFeed(const FeedTake& take) {
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
+  std::erase_if(lineups, [&](const DirectoryLineup& lineup) {
+    return !lineup.strict && !lineup.added && lineup.directory == take.directory;
+  });
+  // Before what people have added: of two with one identity the document's remains.
+  lineups.insert(lineups.begin() + static_cast<ptrdiff_t>(files_.size()),
+                 {take.directory, take.after, false, false});
+  return Build(options_, lineups, [&]() -> absl::Status {
+    RETURN_IF_ERROR(entries_.Apply(take.directory, take.before, take.after, take.changes));
+    return entries_.SaveState(take.directory, take.state);
+  });
 }
 
-absl::Status DirectoryShell::ReportFailure(uint32_t number, const std::string& error) {
-  RETURN_IF_ERROR(directory_.Resolve(number).status());
-  metrics_.OnPlay(false);
-  log_.Debug("play failed", {{"number", NumberText(number)}, {"error", error}});
+absl::Status DirectoryShell::ReportPlay(uint32_t number, const PlayResult& result,
+                                        const KnownFormat* known) {
+  std::optional<StoredFormat> learnt;
+  if (result.ok && known != nullptr) {
+    ASSIGN_OR_RETURN(learnt, directory_.LearnFormat(number, *known, WallNow()));
+  }
+  ASSIGN_OR_RETURN(const auto health, directory_.OnResult(number, result, WallNow()));
+  metrics_.OnPlay(result.ok, result.check);
+  metrics_.SetFailing(directory_.marks().failing());
+  RETURN_IF_ERROR(stations_.SaveHealth(health.first, health.second));
+  if (!learnt) return absl::OkStatus();
+  metrics_.SetFormats(directory_.formats());
+  log_.Info("format learnt",
+            {{"number", NumberText(number)}, {"format", learnt->known.description}});
+  return stations_.SaveFormat(health.first, *learnt);
+}
+
+const Station* DirectoryShell::NextCheck() {
+  return directory_.NextCheck(WallNow(), absl::FromChrono(options_.check_age));
+}
+
+absl::Status DirectoryShell::SetDisabled(uint32_t number, bool disabled) {
+  ASSIGN_OR_RETURN(const uint32_t first, directory_.SetDisabled(number, disabled));
+  metrics_.OnStations(directory_);
+  log_.Info(disabled ? "station disabled" : "station enabled", {{"number", NumberText(first)}});
+  return stations_.SaveDisabled(first, disabled);
+}
+
+absl::StatusOr<uint32_t> DirectoryShell::SetAlias(const AliasQuery& query) {
+  ASSIGN_OR_RETURN(
+      const uint32_t alias,
+      directory_.SetAlias(query, [this](const std::vector<NumberRecord>& records, uint32_t number,
+                                        const std::optional<StationMarks::Alias>& of) {
+        return database_->Transaction([&]() -> absl::Status {
+          RETURN_IF_ERROR(stations_.SaveNumbers(records, WallNow()));
+          return stations_.SaveAlias(number, of);
+        });
+      }));
+  metrics_.OnStations(directory_);
+  log_.Info(query.remove ? "alias removed" : "alias given",
+            {{"number", NumberText(query.number)}, {"alias", NumberText(alias)}});
+  return alias;
+}
+
+absl::StatusOr<DirectoryShell::Added> DirectoryShell::AddStation(const Station& wanted,
+                                                                 bool dry_run) {
+  ASSIGN_OR_RETURN(const auto planned, directory_.PlanAdded(wanted));
+  const auto& [name, row] = planned;
+  ASSIGN_OR_RETURN(const uint32_t number, directory_.NumberForAdded(name, row));
+  if (const Station* there = directory_.catalogue().Find(number)) return Added{*there, true};
+  Added added;
+  added.station = wanted;
+  added.station.number = number;
+  added.station.directory = name;
+  added.station.title = row.title;
+  added.station.tags = row.tags;
+  if (dry_run) return added;
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
+  AddedOf(name, lineups).stations.push_back(row);
+  RETURN_IF_ERROR(Build(options_, lineups, [this, &planned] {
+    return entries_.Save(planned.first, EntryStore::Kind::kAdded, planned.second);
+  }));
+  ASSIGN_OR_RETURN(const Station* station, directory_.Resolve(number));
+  log_.Info("station added", {{"number", NumberText(number)}, {"title", station->title}});
+  return Added{*station, false};
+}
+
+absl::Status DirectoryShell::RemoveStation(uint32_t number) {
+  ASSIGN_OR_RETURN(const StationRecord record, directory_.Describe(number));
+  if (record.station == nullptr) return absl::OkStatus();
+  if (record.alias_of != 0 || !record.station->added) {
+    return absl::FailedPreconditionError(
+        fmt::format("station {} was not added by hand: it comes from directory {}; disable it",
+                    NumberText(number), record.directory));
+  }
+  const std::string directory = record.directory;
+  const std::string identity = record.identity;
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
+  std::erase_if(AddedOf(directory, lineups).stations,
+                [&](const LineupStation& row) { return row.identity == identity; });
+  RETURN_IF_ERROR(Build(options_, lineups, [&] {
+    return entries_.Remove(directory, EntryStore::Kind::kAdded, identity);
+  }));
+  log_.Info("station removed", {{"number", NumberText(number)}});
   return absl::OkStatus();
 }
 

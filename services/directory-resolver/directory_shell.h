@@ -10,19 +10,23 @@
 
 #include "services/common/log/logger.h"
 #include "services/common/loop/event_loop.h"
+#include "services/directory-resolver/database.h"
 #include "services/directory-resolver/directory.h"
 #include "services/directory-resolver/directory_metrics.h"
+#include "services/directory-resolver/entry_store.h"
+#include "services/directory-resolver/feed_shell.h"
 #include "services/directory-resolver/lineup_shell.h"
 #include "services/directory-resolver/station_store.h"
 
 namespace headwater::directory_resolver {
 
-// The directory with its files: reads lineups at start, on SIGHUP and when they change, and keeps
-// what must survive in the store. On the loop's thread.
+// The directory with its files, its fetched documents and its store: reads lineups at start, on
+// SIGHUP and when they change, has documents fetched, and keeps what must survive. On the loop's
+// thread.
 class DirectoryShell {
  public:
   // Fails when the store or a lineup cannot be read: a headend that starts with half its stations
-  // would be worse.
+  // would be worse. Fetched directories start as they were when they were last good.
   static absl::StatusOr<std::unique_ptr<DirectoryShell>> Open(EventLoop& loop, Logger& log,
                                                               prometheus::Registry& registry,
                                                               const Options& options);
@@ -34,28 +38,57 @@ class DirectoryShell {
   // After each reload that changed the plan.
   void set_on_plan(std::function<void()> on_plan) { on_plan_ = std::move(on_plan); }
 
-  // What a play has shown. NOT_FOUND: no such station.
-  absl::Status ReportPlay(uint32_t number, const KnownFormat& known);
-  absl::Status ReportFailure(uint32_t number, const std::string& error);
+  // What a play or a check has shown. NOT_FOUND: no such station. `known` may be null.
+  absl::Status ReportPlay(uint32_t number, const PlayResult& result, const KnownFormat* known);
+  // Null: none is due.
+  const Station* NextCheck();
+
+  // As Directory's, and stored.
+  absl::Status SetDisabled(uint32_t number, bool disabled);
+  absl::StatusOr<uint32_t> SetAlias(const AliasQuery& query);
+  struct Added {
+    Station station;
+    bool existed = false;
+  };
+  absl::StatusOr<Added> AddStation(const Station& wanted, bool dry_run);
+  // FAILED_PRECONDITION: it came from a file or a directory.
+  absl::Status RemoveStation(uint32_t number);
 
   const Directory& directory() const { return directory_; }
+  const Options& options() const { return options_; }
+  FeedShell& feeds() const { return *feeds_; }
   DirectoryMetrics& metrics() { return metrics_; }
 
  private:
+  using Write = std::function<absl::Status()>;
+
   DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
-                 std::unique_ptr<StationStore> store, Directory directory, const Options& options);
+                 std::unique_ptr<Database> database, Directory directory, const Options& options);
   absl::Status Load(const Options& options);
+  // The lineups of files with what is stored for the directories of `options`.
+  absl::StatusOr<std::vector<DirectoryLineup>> Lineups(const Options& options,
+                                                       std::vector<DirectoryLineup> files);
+  // Builds anew from these; numbers and what `write` writes are stored together, or nothing is.
+  absl::Status Build(const Options& options, const std::vector<DirectoryLineup>& lineups,
+                     const Write& write);
+  absl::Status TakeFeed(const FeedTake& take);
 
   Logger& log_;
   // As it was opened with.
-  const std::string database_;
+  const std::string database_path_;
   const Duration reload_delay_;
-  std::unique_ptr<StationStore> store_;
+  std::unique_ptr<Database> database_;
+  StationStore stations_;
+  EntryStore entries_;
   Directory directory_;
   DirectoryMetrics metrics_;
+  // In force, with the lineups of its files.
+  Options options_;
+  std::vector<DirectoryLineup> files_;
   // The newest asked for, also when it was refused: it is what a change of a file tries again.
   Options wanted_;
   std::function<void()> on_plan_;
+  std::unique_ptr<FeedShell> feeds_;
   FileWatcher watcher_;
 };
 

@@ -10,6 +10,7 @@
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/config/config_table.h"
+#include "services/common/net/source_url.h"
 #include "services/common/plan/plan_text.h"
 #include "services/common/playlist/m3u.h"
 #include "services/common/text/clean_text.h"
@@ -121,7 +122,7 @@ std::optional<LineupStation> FromEntry(const PlaylistEntry& entry, const std::st
   station.place = place;
   station.urls = {entry.location};
   const std::string tvg_id = CleanText(entry.tvg_id, kTextMax);
-  station.identity = tvg_id.empty() ? "url:" + entry.location : "tvg-id:" + tvg_id;
+  station.identity = tvg_id.empty() ? "url:" + NormalisedUrl(entry.location) : "tvg-id:" + tvg_id;
   station.title = CleanText(entry.title.empty() ? entry.tvg_name : entry.title, kTextMax);
   // A bare list of URLs has no titles.
   if (station.title.empty()) station.title = CleanText(entry.location, kTextMax);
@@ -153,6 +154,11 @@ bool IsStationUrl(std::string_view url) {
     if (begins(scheme)) return url[scheme.size()] != '/';
   }
   return false;
+}
+
+std::string NormalisedUrl(std::string_view url) {
+  const auto parsed = SourceUrl::Parse(url);
+  return parsed.ok() ? parsed->ToString() : std::string(url);
 }
 
 absl::StatusOr<std::vector<LineupStation>> ParseTomlLineup(const std::string& text,

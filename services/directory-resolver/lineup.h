@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "services/directory-resolver/station.h"
+
 namespace headwater::directory_resolver {
 
 // Limits of one lineup file. Beyond them the file is refused whole, as any other fault does: half a
@@ -24,7 +26,7 @@ inline constexpr size_t kStationTagsMax = 32;
 struct LineupStation {
   // What makes it the same station in the next version of the file, so that it keeps its number:
   //   TOML: "id:<id>", or with a number of its own "number:0x…", else "title:<title> <first url>";
-  //   M3U:  "tvg-id:<tvg-id>", else "url:<url>".
+  //   M3U:  "tvg-id:<tvg-id>", else "url:<normalised url>".
   std::string identity;
   // Given by hand.
   std::optional<uint32_t> number;
@@ -33,6 +35,7 @@ struct LineupStation {
   std::vector<std::string> tags;
   std::string homepage;
   std::string logo_url;
+  StationDetails details;
   // For messages: "radio.toml:12".
   std::string place;
 
@@ -54,5 +57,9 @@ absl::StatusOr<std::vector<LineupStation>> ParseLineup(const std::string& text,
 
 // "http://host/path" or "https://" or "icy://", of printable ASCII without spaces, in bounds.
 bool IsStationUrl(std::string_view url);
+
+// The same for every way to write the same URL: lower case of scheme and host, no default port, no
+// fragment, no user name, icy as http. The text itself where it is no URL.
+std::string NormalisedUrl(std::string_view url);
 
 }  // namespace headwater::directory_resolver

@@ -73,6 +73,24 @@ absl::StatusOr<uint32_t> NumberBook::Assign(const std::string& directory,
       fmt::format("directory {}: no number left in {}", directory, prefix.ToString()));
 }
 
+const NumberBook::Owner* NumberBook::Find(uint32_t number) const {
+  const auto found = by_number_.find(number);
+  return found == by_number_.end() ? nullptr : &found->second;
+}
+
+std::optional<uint32_t> NumberBook::NumberOf(const std::string& directory,
+                                             const std::string& identity) const {
+  const auto found = by_identity_.find({directory, identity});
+  if (found == by_identity_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::map<std::string, uint32_t> NumberBook::Counts() const {
+  std::map<std::string, uint32_t> counts;
+  for (const auto& [number, owner] : by_number_) ++counts[owner.directory];
+  return counts;
+}
+
 std::vector<AssignedNumber> NumberBook::Assigned() const {
   std::vector<AssignedNumber> assigned;
   assigned.reserve(by_number_.size());

@@ -4,6 +4,8 @@
 #include <absl/status/statusor.h>
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,18 +43,25 @@ class NumberBook {
   absl::StatusOr<uint32_t> Assign(const std::string& directory, const std::string& identity,
                                   const NumberPrefix& prefix, const NumberPlan& plan);
 
+  // Whose a number is; null when it was never given. Valid until the next change.
+  struct Owner {
+    std::string directory;
+    std::string identity;
+  };
+  const Owner* Find(uint32_t number) const;
+  // The number that Assign would find; nothing when it would give a new one.
+  std::optional<uint32_t> NumberOf(const std::string& directory, const std::string& identity) const;
+
   // Records made or changed since construction or Saved(), in order.
   const std::vector<NumberRecord>& unsaved() const { return unsaved_; }
   void Saved() { unsaved_.clear(); }
   size_t size() const { return by_number_.size(); }
   // For NumberPlan::Shadowed.
   std::vector<AssignedNumber> Assigned() const;
+  // How many each directory has given.
+  std::map<std::string, uint32_t> Counts() const;
 
  private:
-  struct Owner {
-    std::string directory;
-    std::string identity;
-  };
   void Record(uint32_t number, const std::string& directory, const std::string& identity);
 
   absl::flat_hash_map<uint32_t, Owner> by_number_;

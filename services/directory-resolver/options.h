@@ -6,6 +6,7 @@
 
 #include "services/common/plan/number_plan.h"
 #include "services/common/time/mono_time.h"
+#include "services/directory-resolver/feed/feed_options.h"
 
 namespace headwater::directory_resolver {
 
@@ -15,9 +16,11 @@ struct DirectoryOptions {
   PlanDirectory plan;
   // Its numbers.
   NumberPrefix prefix;
-  // Path of its lineup file, absolute or as the process sees it; empty for a directory without
-  // stations yet.
+  // Path of its lineup file, absolute or as the process sees it; empty without.
   std::string lineup;
+  DirectorySource source = DirectorySource::kLineup;
+  // Of a source that is fetched.
+  FeedOptions feed = {};
 };
 
 // Configuration of the directory-resolver.
@@ -33,6 +36,8 @@ struct Options {
   bool test_tone = true;
   // How long after a lineup file has changed it is read: an editor may write in steps.
   Duration reload_delay = 200ms;
+  // A station that was neither played nor checked for so long is due for a background check.
+  Duration check_age = 168h;
   // Empty: "<state_dir>/directory-resolver.sqlite".
   std::string database;
 

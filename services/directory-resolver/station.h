@@ -21,6 +21,20 @@ struct KnownFormat {
   bool operator==(const KnownFormat&) const = default;
 };
 
+// What a directory tells of a station, beyond what is needed to play it.
+struct StationDetails {
+  // In the directory's own words: "MP3", "AAC+".
+  std::string codec;
+  // 0 means unknown, here and below.
+  uint32_t bits_per_second = 0;
+  uint32_t votes = 0;
+  // ISO 3166-1 alpha-2.
+  std::string country;
+  std::string language;
+
+  bool operator==(const StationDetails&) const = default;
+};
+
 // What a number stands for. All text is UTF-8 without control characters, in bounds.
 struct Station {
   uint32_t number = 0;
@@ -32,6 +46,9 @@ struct Station {
   std::vector<std::string> tags;
   std::string homepage;
   std::string logo_url;
+  StationDetails details;
+  // By a person, into the catalogue.
+  bool added = false;
 
   bool operator==(const Station&) const = default;
 };

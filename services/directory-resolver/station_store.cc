@@ -1,174 +1,49 @@
 #include "services/directory-resolver/station_store.h"
 
-#include <fmt/format.h>
-#include <sqlite3.h>
-
-#include <filesystem>
 #include <utility>
 
-#include "services/common/base/status_macros.h"
-
 namespace headwater::directory_resolver {
-namespace {
 
-constexpr int kVersion = 1;
-constexpr char kSchema[] = R"sql(
-CREATE TABLE station_number (
-  -- Order of assignment.
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  number INTEGER NOT NULL UNIQUE,
-  directory TEXT NOT NULL,
-  identity TEXT NOT NULL,
-  assigned INTEGER NOT NULL           -- Unix seconds
-);
-CREATE TABLE known_format (
-  number INTEGER PRIMARY KEY,
-  encoding TEXT NOT NULL,
-  payload_type INTEGER NOT NULL,
-  clock_rate INTEGER NOT NULL,
-  channels INTEGER NOT NULL,
-  fmtp TEXT NOT NULL,
-  bits_per_second INTEGER NOT NULL,
-  description TEXT NOT NULL,
-  since INTEGER NOT NULL              -- Unix seconds
-);
-PRAGMA user_version = 1;
-)sql";
-
-}  // namespace
-
-// A prepared statement; values are bound in order.
-class StationStore::Statement {
- public:
-  Statement(sqlite3* db, const char* sql) {
-    failed_ = sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr) != SQLITE_OK;
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  Statement& Bind(int64_t value) {
-    failed_ |= sqlite3_bind_int64(statement_, ++bound_, value) != SQLITE_OK;
-    return *this;
-  }
-  Statement& Bind(const std::string& text) {
-    failed_ |= sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
-                                 SQLITE_TRANSIENT) != SQLITE_OK;
-    return *this;
-  }
-  // True with a row, false at the end; failed() tells the end from an error.
-  bool Step() {
-    if (failed_) return false;
-    const int result = sqlite3_step(statement_);
-    failed_ = result != SQLITE_ROW && result != SQLITE_DONE;
-    return result == SQLITE_ROW;
-  }
-  void Reset() {
-    sqlite3_reset(statement_);
-    bound_ = 0;
-  }
-  bool failed() const { return failed_; }
-
-  int64_t Integer(int column) const { return sqlite3_column_int64(statement_, column); }
-  uint32_t Unsigned(int column) const { return static_cast<uint32_t>(Integer(column)); }
-  std::string Text(int column) const {
-    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return text == nullptr
-               ? std::string()
-               : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
-  }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-  int bound_ = 0;
-  bool failed_ = false;
-};
-
-absl::StatusOr<std::unique_ptr<StationStore>> StationStore::Open(const std::string& path) {
-  std::unique_ptr<StationStore> store(new StationStore(path));
-  if (path != ":memory:") {
-    std::error_code ignored;  // opening the file tells the reason
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  }
-  if (sqlite3_open_v2(path.c_str(), &store->db_,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                      nullptr) != SQLITE_OK) {
-    return store->Error("cannot be opened");
-  }
-  sqlite3_busy_timeout(store->db_, 1000);
-  RETURN_IF_ERROR(store->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
-  RETURN_IF_ERROR(store->Migrate());
-  return store;
+int64_t ToStoredTime(absl::Time time) {
+  return time == absl::InfinitePast() ? 0 : absl::ToUnixSeconds(time);
 }
 
-StationStore::~StationStore() { sqlite3_close(db_); }
-
-absl::Status StationStore::Error(const std::string& what) const {
-  return absl::UnavailableError(fmt::format("{}: {}: {}", path_, what, sqlite3_errmsg(db_)));
-}
-
-absl::Status StationStore::Run(const std::string& sql) {
-  if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
-    return Error("cannot be written");
-  return absl::OkStatus();
-}
-
-absl::Status StationStore::Migrate() {
-  int64_t version = 0;
-  {
-    Statement statement(db_, "PRAGMA user_version");
-    if (statement.Step()) version = statement.Integer(0);
-    if (statement.failed()) return Error("is no database");
-  }
-  if (version > kVersion) {
-    return absl::FailedPreconditionError(
-        fmt::format("{}: version {} was written by a newer directory-resolver; this one knows {}",
-                    path_, version, kVersion));
-  }
-  if (version == kVersion) return absl::OkStatus();
-  return Run(std::string("BEGIN IMMEDIATE;") + kSchema + "COMMIT;");
+absl::Time FromStoredTime(int64_t seconds) {
+  return seconds == 0 ? absl::InfinitePast() : absl::FromUnixSeconds(seconds);
 }
 
 absl::StatusOr<std::vector<NumberRecord>> StationStore::LoadNumbers() {
-  Statement statement(db_, "SELECT number, directory, identity FROM station_number ORDER BY id");
+  Database::Statement statement(
+      database_, "SELECT number, directory, identity FROM station_number ORDER BY id");
   std::vector<NumberRecord> records;
   while (statement.Step())
     records.push_back({statement.Unsigned(0), statement.Text(1), statement.Text(2)});
-  if (statement.failed()) return Error("cannot be read");
+  if (statement.failed()) return database_.Error("cannot be read");
   return records;
 }
 
 absl::Status StationStore::SaveNumbers(const std::vector<NumberRecord>& records, absl::Time now) {
-  if (records.empty()) return absl::OkStatus();
-  RETURN_IF_ERROR(Run("BEGIN IMMEDIATE"));
-  bool failed = false;
-  {
-    Statement statement(
-        db_,
-        "INSERT INTO station_number (number, directory, identity, assigned) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (number) DO UPDATE SET directory = excluded.directory, identity = "
-        "excluded.identity");
-    for (const NumberRecord& record : records) {
-      statement.Bind(record.number)
-          .Bind(record.directory)
-          .Bind(record.identity)
-          .Bind(absl::ToUnixSeconds(now))
-          .Step();
-      statement.Reset();
-      failed = failed || statement.failed();
-    }
+  Database::Statement statement(
+      database_,
+      "INSERT INTO station_number (number, directory, identity, assigned) VALUES (?, ?, ?, ?) "
+      "ON CONFLICT (number) DO UPDATE SET directory = excluded.directory, identity = "
+      "excluded.identity");
+  for (const NumberRecord& record : records) {
+    statement.Bind(record.number)
+        .Bind(record.directory)
+        .Bind(record.identity)
+        .Bind(absl::ToUnixSeconds(now))
+        .Step();
+    statement.Reset();
   }
-  if (!failed && sqlite3_exec(db_, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK)
-    return absl::OkStatus();
-  const absl::Status error = Error("numbers cannot be saved");
-  sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
-  return error;
+  return statement.failed() ? database_.Error("numbers cannot be saved") : absl::OkStatus();
 }
 
 absl::StatusOr<std::map<uint32_t, StoredFormat>> StationStore::LoadFormats() {
-  Statement statement(db_,
-                      "SELECT number, encoding, payload_type, clock_rate, channels, fmtp, "
-                      "bits_per_second, description, since FROM known_format");
+  Database::Statement statement(
+      database_,
+      "SELECT number, encoding, payload_type, clock_rate, channels, fmtp, "
+      "bits_per_second, description, since FROM known_format");
   std::map<uint32_t, StoredFormat> formats;
   while (statement.Step()) {
     StoredFormat& stored = formats[statement.Unsigned(0)];
@@ -182,16 +57,17 @@ absl::StatusOr<std::map<uint32_t, StoredFormat>> StationStore::LoadFormats() {
     stored.known.description = statement.Text(7);
     stored.since = absl::FromUnixSeconds(statement.Integer(8));
   }
-  if (statement.failed()) return Error("cannot be read");
+  if (statement.failed()) return database_.Error("cannot be read");
   return formats;
 }
 
 absl::Status StationStore::SaveFormat(uint32_t number, const StoredFormat& stored) {
   const SdpFormat& format = stored.known.format;
-  Statement statement(db_,
-                      "INSERT OR REPLACE INTO known_format (number, encoding, payload_type, "
-                      "clock_rate, channels, fmtp, "
-                      "bits_per_second, description, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Database::Statement statement(
+      database_,
+      "INSERT OR REPLACE INTO known_format (number, encoding, payload_type, "
+      "clock_rate, channels, fmtp, "
+      "bits_per_second, description, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   statement.Bind(number)
       .Bind(format.encoding)
       .Bind(format.payload_type)
@@ -199,7 +75,64 @@ absl::Status StationStore::SaveFormat(uint32_t number, const StoredFormat& store
       .Bind(format.channels);
   statement.Bind(format.fmtp).Bind(stored.known.bits_per_second).Bind(stored.known.description);
   statement.Bind(absl::ToUnixSeconds(stored.since)).Step();
-  return statement.failed() ? Error("a format cannot be saved") : absl::OkStatus();
+  return statement.failed() ? database_.Error("a format cannot be saved") : absl::OkStatus();
+}
+
+absl::StatusOr<StationMarks> StationStore::LoadMarks() {
+  StationMarks marks;
+  Database::Statement disabled(database_, "SELECT number FROM disabled_station");
+  while (disabled.Step()) marks.SetDisabled(disabled.Unsigned(0), true);
+  Database::Statement aliases(database_, "SELECT alias, number, favourite FROM station_alias");
+  while (aliases.Step())
+    marks.SetAlias(aliases.Unsigned(0), {aliases.Unsigned(1), aliases.Integer(2) != 0});
+  Database::Statement rows(database_,
+                           "SELECT number, plays, plays_failed, checks, checks_failed, last_ok, "
+                           "last_failed, error, failures_in_row FROM station_health");
+  while (rows.Step()) {
+    StationHealth health;
+    health.plays = static_cast<uint64_t>(rows.Integer(1));
+    health.plays_failed = static_cast<uint64_t>(rows.Integer(2));
+    health.checks = static_cast<uint64_t>(rows.Integer(3));
+    health.checks_failed = static_cast<uint64_t>(rows.Integer(4));
+    health.last_ok = FromStoredTime(rows.Integer(5));
+    health.last_failed = FromStoredTime(rows.Integer(6));
+    health.error = rows.Text(7);
+    health.failures_in_row = rows.Unsigned(8);
+    marks.SetHealth(rows.Unsigned(0), std::move(health));
+  }
+  if (disabled.failed() || aliases.failed() || rows.failed())
+    return database_.Error("cannot be read");
+  return marks;
+}
+
+absl::Status StationStore::SaveDisabled(uint32_t number, bool disabled) {
+  Database::Statement statement(database_,
+                                disabled ? "INSERT OR REPLACE INTO disabled_station VALUES (?)"
+                                         : "DELETE FROM disabled_station WHERE number = ?");
+  statement.Bind(number).Step();
+  return statement.failed() ? database_.Error("a mark cannot be saved") : absl::OkStatus();
+}
+
+absl::Status StationStore::SaveAlias(uint32_t alias, const std::optional<StationMarks::Alias>& of) {
+  Database::Statement statement(database_,
+                                of ? "INSERT OR REPLACE INTO station_alias VALUES (?, ?, ?)"
+                                   : "DELETE FROM station_alias WHERE alias = ?");
+  statement.Bind(alias);
+  if (of) statement.Bind(of->number).Bind(of->favourite ? 1 : 0);
+  statement.Step();
+  return statement.failed() ? database_.Error("an alias cannot be saved") : absl::OkStatus();
+}
+
+absl::Status StationStore::SaveHealth(uint32_t number, const StationHealth& health) {
+  Database::Statement statement(
+      database_, "INSERT OR REPLACE INTO station_health VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  statement.Bind(number);
+  for (const uint64_t count :
+       {health.plays, health.plays_failed, health.checks, health.checks_failed})
+    statement.Bind(static_cast<int64_t>(count));
+  statement.Bind(ToStoredTime(health.last_ok)).Bind(ToStoredTime(health.last_failed));
+  statement.Bind(health.error).Bind(health.failures_in_row).Step();
+  return statement.failed() ? database_.Error("a result cannot be saved") : absl::OkStatus();
 }
 
 }  // namespace headwater::directory_resolver

@@ -5,47 +5,42 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "services/directory-resolver/database.h"
 #include "services/directory-resolver/directory.h"
 #include "services/directory-resolver/number_book.h"
-
-struct sqlite3;
+#include "services/directory-resolver/station_marks.h"
 
 namespace headwater::directory_resolver {
 
-// What must survive a restart, in one SQLite file: whose every number is, and what plays have
-// shown. In write-ahead mode without a sync at each commit, so a write takes well under a
-// millisecond and the loop's thread may do it; a power cut can lose the newest seconds, never the
-// file. Not thread-safe.
+// What must survive a restart of each number: whose it is, what people have marked, what plays have
+// shown. Not thread-safe.
 class StationStore {
  public:
-  // Makes file and folder when absent. UNAVAILABLE names the file; FAILED_PRECONDITION when a newer
-  // version has written it. ":memory:" is for tests.
-  static absl::StatusOr<std::unique_ptr<StationStore>> Open(const std::string& path);
-  ~StationStore();
-  StationStore(const StationStore&) = delete;
-  StationStore& operator=(const StationStore&) = delete;
+  explicit StationStore(Database& database) : database_(database) {}
 
   // Oldest first.
   absl::StatusOr<std::vector<NumberRecord>> LoadNumbers();
-  // All or nothing.
+  // To be called in a transaction: all or nothing.
   absl::Status SaveNumbers(const std::vector<NumberRecord>& records, absl::Time now);
 
   absl::StatusOr<std::map<uint32_t, StoredFormat>> LoadFormats();
   absl::Status SaveFormat(uint32_t number, const StoredFormat& format);
 
- private:
-  class Statement;
-  explicit StationStore(std::string path) : path_(std::move(path)) {}
-  absl::Status Run(const std::string& sql);
-  absl::Status Migrate();
-  absl::Status Error(const std::string& what) const;
+  absl::StatusOr<StationMarks> LoadMarks();
+  absl::Status SaveDisabled(uint32_t number, bool disabled);
+  // Nothing: the alias leads nowhere any more.
+  absl::Status SaveAlias(uint32_t alias, const std::optional<StationMarks::Alias>& of);
+  absl::Status SaveHealth(uint32_t number, const StationHealth& health);
 
-  std::string path_;
-  sqlite3* db_ = nullptr;
+ private:
+  Database& database_;
 };
+
+// Unix seconds, 0 for "never".
+int64_t ToStoredTime(absl::Time time);
+absl::Time FromStoredTime(int64_t seconds);
 
 }  // namespace headwater::directory_resolver

@@ -5,8 +5,8 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include "headwater/directory/v1/directory.grpc.pb.h"
 #include "headwater/membership/v1/membership.grpc.pb.h"
+#include "headwater/packager/v1/packager.grpc.pb.h"
 #include "headwater/session/v1/session.grpc.pb.h"
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
@@ -33,6 +33,10 @@ absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const
   RETURN_IF_ERROR(Named(target, (stub.get()->*method)(&context, request, &response)));
   return response;
 }
+
+// A document may be large and its server slow.
+constexpr Duration kFetchPatience = 10min;
+constexpr Duration kProbePatience = 40s;
 
 using DirectoryStub = directory::v1::DirectoryService;
 using SessionStub = session::v1::SessionService;
@@ -151,12 +155,13 @@ absl::StatusOr<types::v1::Station> HeadendClient::Resolve(uint32_t number) {
 }
 
 absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::ListStations(
-    const std::string& directory) {
+    const std::string& directory, directory::v1::StationSet set) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   std::vector<types::v1::Station> stations;
   directory::v1::ListStationsRequest request;
   request.set_directory(directory);
   request.set_page_size(1000);
+  request.set_set(set);
   do {
     ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(target, patience_, request,
                                                         &DirectoryStub::Stub::ListStations)));
@@ -179,6 +184,90 @@ absl::StatusOr<directory::v1::ExportResponse> HeadendClient::Export(
     const directory::v1::ExportRequest& request) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   return Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Export);
+}
+
+template <typename Request, typename Response>
+absl::StatusOr<Response> HeadendClient::AskDirectory(const Request& request,
+                                                     DirectoryMethod<Request, Response> method,
+                                                     Duration patience) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
+  return Ask<DirectoryStub>(target, patience, request, method);
+}
+
+absl::StatusOr<directory::v1::StationRecord> HeadendClient::DescribeStation(uint32_t number) {
+  directory::v1::DescribeStationRequest request;
+  request.set_number(number);
+  ASSIGN_OR_RETURN(auto response,
+                   AskDirectory(request, &DirectoryStub::Stub::DescribeStation, patience_));
+  return response.record();
+}
+
+absl::StatusOr<directory::v1::AddStationResponse> HeadendClient::AddStation(
+    const directory::v1::AddStationRequest& request) {
+  return AskDirectory(request, &DirectoryStub::Stub::AddStation, patience_);
+}
+
+absl::Status HeadendClient::RemoveStation(uint32_t number) {
+  directory::v1::RemoveStationRequest request;
+  request.set_number(number);
+  return AskDirectory(request, &DirectoryStub::Stub::RemoveStation, patience_).status();
+}
+
+absl::Status HeadendClient::DisableStation(const directory::v1::DisableStationRequest& request) {
+  return AskDirectory(request, &DirectoryStub::Stub::DisableStation, patience_).status();
+}
+
+absl::StatusOr<uint32_t> HeadendClient::FavouriteStation(
+    const directory::v1::FavouriteStationRequest& request) {
+  ASSIGN_OR_RETURN(auto response,
+                   AskDirectory(request, &DirectoryStub::Stub::FavouriteStation, patience_));
+  return response.number();
+}
+
+absl::StatusOr<uint32_t> HeadendClient::AliasStation(
+    const directory::v1::AliasStationRequest& request) {
+  ASSIGN_OR_RETURN(auto response,
+                   AskDirectory(request, &DirectoryStub::Stub::AliasStation, patience_));
+  return response.alias();
+}
+
+absl::Status HeadendClient::ReportPlay(const directory::v1::ReportPlayRequest& request) {
+  return AskDirectory(request, &DirectoryStub::Stub::ReportPlay, patience_).status();
+}
+
+absl::StatusOr<std::vector<directory::v1::DirectoryStatus>> HeadendClient::ListDirectories() {
+  ASSIGN_OR_RETURN(auto response, AskDirectory(directory::v1::ListDirectoriesRequest(),
+                                               &DirectoryStub::Stub::ListDirectories, patience_));
+  return std::vector<directory::v1::DirectoryStatus>(response.directories().begin(),
+                                                     response.directories().end());
+}
+
+absl::StatusOr<directory::v1::RefreshDirectoryResponse> HeadendClient::RefreshDirectory(
+    const directory::v1::RefreshDirectoryRequest& request) {
+  return AskDirectory(request, &DirectoryStub::Stub::RefreshDirectory, kFetchPatience);
+}
+
+absl::StatusOr<directory::v1::DiffDirectoryResponse> HeadendClient::DiffDirectory(
+    const std::string& name) {
+  directory::v1::DiffDirectoryRequest request;
+  request.set_name(name);
+  return AskDirectory(request, &DirectoryStub::Stub::DiffDirectory, kFetchPatience);
+}
+
+absl::StatusOr<packager::v1::ProbeResponse> HeadendClient::Probe(const std::string& url,
+                                                                 bool local) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf("rtp-packager"));
+  packager::v1::ProbeRequest request;
+  request.set_url(url);
+  request.set_local(local);
+  using Stub = packager::v1::PackagerService;
+  return Ask<Stub>(target, kProbePatience, request, &Stub::Stub::Probe);
+}
+
+absl::Status HeadendClient::CheckService(const std::string& service) {
+  ASSIGN_OR_RETURN(const std::string target, TargetOf(service));
+  const absl::Status status = CheckHealth(target);
+  return status.ok() ? status : absl::UnavailableError(status.message());
 }
 
 // grpc.health.v1 is spoken in bytes: its generated code would bring a second copy of descriptors

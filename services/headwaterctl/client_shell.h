@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "headwater/directory/v1/directory.pb.h"
+#include "headwater/directory/v1/directory.grpc.pb.h"
 #include "headwater/membership/v1/membership.pb.h"
+#include "headwater/packager/v1/packager.pb.h"
 #include "headwater/session/v1/session.pb.h"
 #include "services/common/time/mono_time.h"
 
@@ -38,14 +39,44 @@ class HeadendClient {
 
   absl::StatusOr<directory::v1::Plan> Plan();
   absl::StatusOr<types::v1::Station> Resolve(uint32_t number);
-  absl::StatusOr<std::vector<types::v1::Station>> ListStations(const std::string& directory);
+  absl::StatusOr<std::vector<types::v1::Station>> ListStations(
+      const std::string& directory,
+      directory::v1::StationSet set = directory::v1::STATION_SET_UNSPECIFIED);
   absl::StatusOr<std::vector<types::v1::Station>> Search(const std::string& query);
   absl::StatusOr<directory::v1::ExportResponse> Export(const directory::v1::ExportRequest& request);
+
+  absl::StatusOr<directory::v1::StationRecord> DescribeStation(uint32_t number);
+  absl::StatusOr<directory::v1::AddStationResponse> AddStation(
+      const directory::v1::AddStationRequest& request);
+  absl::Status RemoveStation(uint32_t number);
+  absl::Status DisableStation(const directory::v1::DisableStationRequest& request);
+  // Its number among the favourites.
+  absl::StatusOr<uint32_t> FavouriteStation(const directory::v1::FavouriteStationRequest& request);
+  absl::StatusOr<uint32_t> AliasStation(const directory::v1::AliasStationRequest& request);
+  absl::Status ReportPlay(const directory::v1::ReportPlayRequest& request);
+  absl::StatusOr<std::vector<directory::v1::DirectoryStatus>> ListDirectories();
+  // A document is fetched meanwhile: these wait for minutes.
+  absl::StatusOr<directory::v1::RefreshDirectoryResponse> RefreshDirectory(
+      const directory::v1::RefreshDirectoryRequest& request);
+  absl::StatusOr<directory::v1::DiffDirectoryResponse> DiffDirectory(const std::string& name);
+
+  // What a URL is, as the first packager sees it; waits as long as a start may take.
+  absl::StatusOr<packager::v1::ProbeResponse> Probe(const std::string& url, bool local);
+  // CheckHealth of the first service of that name.
+  absl::Status CheckService(const std::string& service);
 
   // OK, or FAILED_PRECONDITION when it answers NOT_SERVING, or what kept it from answering.
   absl::Status CheckHealth(const std::string& target);
 
  private:
+  // Asks the directory-resolver; `method` is the stub's.
+  template <typename Request, typename Response>
+  using DirectoryMethod = grpc::Status (directory::v1::DirectoryService::Stub::*)(
+      grpc::ClientContext*, const Request&, Response*);
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> AskDirectory(const Request& request,
+                                        DirectoryMethod<Request, Response> method,
+                                        Duration patience);
   absl::StatusOr<std::string> TargetOf(const std::string& service);
 
   std::string manager_;

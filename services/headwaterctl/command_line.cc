@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/common/base/absl_text.h"
+#include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
 
 namespace headwater {
@@ -58,6 +59,7 @@ CommandLine::CommandLine()
   AddSession();
   AddGroup();
   AddStation();
+  AddDirectory();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -125,12 +127,67 @@ void CommandLine::AddGroup() {
 
 void CommandLine::AddStation() {
   CLI::App* station = Noun("station", "What could play");
-  Verb(*station, "list", "Every station by number", StationList)
-      ->add_option("--directory", invocation_.directory, "Of this directory only");
+  CLI::App* list = Verb(*station, "list", "Every station by number", StationList);
+  list->add_option("--directory", invocation_.directory, "Of this directory only");
+  CLI::Option* favourites =
+      list->add_flag("--favourites", invocation_.favourites, "Favourites only");
+  CLI::Option* disabled =
+      list->add_flag("--disabled", invocation_.disabled, "Disabled ones, which nothing else lists");
+  list->add_flag("--failing", invocation_.failing, "Those whose newest play or check failed")
+      ->excludes(favourites)
+      ->excludes(disabled);
+  favourites->excludes(disabled);
   Verb(*station, "search", "Stations whose title or tags hold all the words", StationSearch)
       ->add_option("WORDS", invocation_.words, "Words to look for")
       ->required();
   AddExport(*station);
+  AddCatalogue(*station);
+}
+
+void CommandLine::AddCatalogue(CLI::App& station) {
+  const auto of_number = [&](const char* name, const char* help, Handler handler) {
+    CLI::App* verb = Verb(station, name, help, handler);
+    verb->add_option("NUMBER", invocation_.argument, "As 0x80000001")->required();
+    return verb;
+  };
+  of_number("show", "All that the catalogue knows of a number", StationShow);
+  CLI::App* add = Verb(station, "add",
+                       "Test a URL live and add it to the catalogue, never to a file", StationAdd);
+  add->add_option("URL", invocation_.argument, "http, https or icy")->required();
+  add->add_option("--title", invocation_.title, "Instead of what the station says of itself");
+  add->add_option("--directory", invocation_.directory,
+                  "Instead of the first one of kind catalogue");
+  add->add_option("--number", invocation_.number, "Instead of the lowest free one");
+  add->add_option("--tag", invocation_.tags, "Once for each")->allow_extra_args(false);
+  add->add_flag("--yes", invocation_.yes, "Add without asking");
+  of_number("remove", "Remove a station that was added; its number stays given", StationRemove);
+  CLI::App* check =
+      Verb(station, "check", "Test a station or a URL live, and keep the result", StationCheck);
+  check->add_option("NUMBER", invocation_.argument, "As 0x80000001, or a URL")->required();
+  check->add_flag("--local", invocation_.local, "With a URL: it may lead to private addresses");
+  of_number("disable", "Take a station out of lists, exports and play", StationDisable);
+  of_number("enable", "Put it back", StationEnable);
+  of_number("favourite", "Give a station a low number among the favourites", StationFavourite)
+      ->add_flag("--remove", invocation_.remove, "No longer; the number stays the station's");
+  CLI::App* alias = of_number("alias", "Let a second number lead to a station", StationAlias);
+  CLI::Option* second = alias->add_option("ALIAS", invocation_.number, "The second number");
+  alias
+      ->add_option("--directory", invocation_.directory, "Or the lowest free one of this directory")
+      ->excludes(second);
+  alias->add_flag("--remove", invocation_.remove, "No longer; the number stays the station's");
+}
+
+void CommandLine::AddDirectory() {
+  CLI::App* directory = Noun("directory", "Where stations come from");
+  Verb(*directory, "list", "Every directory and where it stands", DirectoryList);
+  CLI::App* refresh =
+      Verb(*directory, "refresh", "Fetch a directory's document now and take it", DirectoryRefresh);
+  refresh->add_option("DIRECTORY", invocation_.argument, "Its name")->required();
+  refresh->add_flag("--accept-shrinking", invocation_.accept_shrinking,
+                    "Also when it has absurdly fewer stations than before");
+  Verb(*directory, "diff", "Fetch it now and say what taking it would change", DirectoryDiff)
+      ->add_option("DIRECTORY", invocation_.argument, "Its name")
+      ->required();
 }
 
 void CommandLine::AddExport(CLI::App& station) {

@@ -29,6 +29,8 @@ class CommandLine {
   void AddSession();
   void AddGroup();
   void AddStation();
+  void AddCatalogue(CLI::App& station);
+  void AddDirectory();
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

@@ -9,6 +9,7 @@
 
 #include "headwater/directory/v1/directory.grpc.pb.h"
 #include "headwater/membership/v1/membership.grpc.pb.h"
+#include "headwater/packager/v1/packager.grpc.pb.h"
 #include "headwater/session/v1/session.grpc.pb.h"
 #include "services/common/base/check.h"
 #include "services/common/rpc/grpc_server.h"
@@ -166,8 +167,89 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
     response->set_text("#EXTM3U\n" + std::string(6 << 20, '\n'));
     return Status::OK;
   }
+  Status DescribeStation(ServerContext*, const directory::v1::DescribeStationRequest* request,
+                         directory::v1::DescribeStationResponse* response) override {
+    if (request->number() != 0x80000001) return Status(grpc::StatusCode::NOT_FOUND, "never given");
+    directory::v1::StationRecord& record = *response->mutable_record();
+    *record.mutable_station() = Jazz();
+    record.set_identity("id:jazz");
+    record.set_favourite(0xa0000000);
+    record.add_aliases(0xa0000000);
+    record.mutable_health()->set_plays_total(3);
+    return Status::OK;
+  }
+  Status AddStation(ServerContext*, const directory::v1::AddStationRequest* request,
+                    directory::v1::AddStationResponse* response) override {
+    *response->mutable_station() = request->station();
+    response->mutable_station()->set_number(0x80000002);
+    response->mutable_station()->set_directory("radio");
+    if (!request->dry_run()) added_.push_back(request->station().title());
+    return Status::OK;
+  }
+  Status RemoveStation(ServerContext*, const directory::v1::RemoveStationRequest*,
+                       directory::v1::RemoveStationResponse*) override {
+    return Status(grpc::StatusCode::FAILED_PRECONDITION, "not added by hand");
+  }
+  Status DisableStation(ServerContext*, const directory::v1::DisableStationRequest* request,
+                        directory::v1::DisableStationResponse*) override {
+    disabled_ = request->disabled();
+    return Status::OK;
+  }
+  Status FavouriteStation(ServerContext*, const directory::v1::FavouriteStationRequest*,
+                          directory::v1::FavouriteStationResponse* response) override {
+    response->set_number(0xa0000000);
+    return Status::OK;
+  }
+  Status AliasStation(ServerContext*, const directory::v1::AliasStationRequest* request,
+                      directory::v1::AliasStationResponse* response) override {
+    response->set_alias(request->alias() == 0 ? 0xa0000009 : request->alias());
+    return Status::OK;
+  }
+  Status ReportPlay(ServerContext*, const directory::v1::ReportPlayRequest* request,
+                    directory::v1::ReportPlayResponse*) override {
+    reported_.push_back(*request);
+    return Status::OK;
+  }
+  Status ListDirectories(ServerContext*, const directory::v1::ListDirectoriesRequest*,
+                         directory::v1::ListDirectoriesResponse* response) override {
+    *response->add_directories() = Web();
+    return Status::OK;
+  }
+  Status RefreshDirectory(ServerContext*, const directory::v1::RefreshDirectoryRequest* request,
+                          directory::v1::RefreshDirectoryResponse* response) override {
+    if (request->name() != "web") return Status(grpc::StatusCode::NOT_FOUND, "no directory");
+    *response->mutable_status() = Web();
+    response->mutable_changes()->set_added(5);
+    return Status::OK;
+  }
+  Status DiffDirectory(ServerContext*, const directory::v1::DiffDirectoryRequest*,
+                       directory::v1::DiffDirectoryResponse* response) override {
+    directory::v1::StationChange& change = *response->add_changes();
+    change.set_kind(directory::v1::CHANGE_KIND_CHANGED);
+    change.set_number(0x80000001);
+    change.set_title("Radio Jazz");
+    change.add_fields("urls");
+    response->mutable_counts()->set_changed(1);
+    response->set_refused("12 stations, where 90 are in force");
+    return Status::OK;
+  }
+
+  std::vector<std::string> added_;
+  bool disabled_ = false;
+  std::vector<directory::v1::ReportPlayRequest> reported_;
 
  private:
+  static directory::v1::DirectoryStatus Web() {
+    directory::v1::DirectoryStatus status;
+    status.set_name("web");
+    status.set_source(directory::v1::DIRECTORY_SOURCE_RADIO_BROWSER);
+    status.set_prefix("0x80000000/8");
+    status.set_state(directory::v1::DIRECTORY_STATE_STALE);
+    status.set_stations(90);
+    status.mutable_last_success()->set_seconds(1'800'000'000);
+    status.set_error("HTTP status 503");
+    return status;
+  }
   static types::v1::Station Jazz() {
     types::v1::Station station;
     station.set_number(0x80000001);
@@ -176,6 +258,22 @@ class FakeDirectory final : public directory::v1::DirectoryService::Service {
     station.set_kind(types::v1::STATION_KIND_HTTP);
     station.add_urls("http://radio.example/jazz");
     return station;
+  }
+};
+
+class FakePackager final : public packager::v1::PackagerService::Service {
+ public:
+  Status Probe(ServerContext*, const packager::v1::ProbeRequest* request,
+               packager::v1::ProbeResponse* response) override {
+    if (request->url().find("dead") != std::string::npos)
+      return Status(grpc::StatusCode::UNAVAILABLE, request->url() + ": 404 Not Found");
+    response->mutable_format()->set_encoding("MPA");
+    response->mutable_format()->set_description("MP3 44.1 kHz stereo 128 kb/s");
+    response->mutable_format()->set_bits_per_second(128000);
+    response->mutable_info()->set_name("What it calls itself");
+    response->add_hops(request->url());
+    response->add_hops("http://radio.example/stream");
+    return Status::OK;
   }
 };
 
@@ -238,6 +336,7 @@ class CommandLineTest : public ::testing::Test {
   std::unique_ptr<FakeManager> manager_;
   FakeWatcher watcher_;
   FakeDirectory directory_;
+  FakePackager packager_;
   std::vector<std::unique_ptr<GrpcServer>> servers_;
 };
 
@@ -253,6 +352,19 @@ TEST_F(CommandLineTest, EveryObjectFitsItsSchema) {
   Collect("sender", {"sender", "list"});
   Collect("endpoint", {"endpoint", "list"});
   Collect("health", {"health"}, 4);
+  Serve("rtp-packager", packager_);
+  Collect("record", {"station", "show", "0x80000001"});
+  Collect("add", {"station", "add", "http://new.example/live.m3u"});
+  Collect("add", {"station", "add", "http://new.example/live.m3u", "--yes"});
+  Collect("add", {"station", "add", "http://dead.example/", "--yes"}, 1);
+  Collect("check", {"station", "check", "0x80000001"});
+  Collect("check", {"station", "check", "http://dead.example/"}, 1);
+  Collect("mark", {"station", "disable", "0x80000001"});
+  Collect("mark", {"station", "favourite", "0x80000001"});
+  Collect("mark", {"station", "alias", "0x80000001", "0x80000099"});
+  Collect("directory", {"directory", "list"});
+  Collect("refresh", {"directory", "refresh", "web"});
+  Collect("diff", {"directory", "diff", "web"});
   CheckSchemas();
 }
 
@@ -264,6 +376,63 @@ TEST_F(CommandLineTest, ShowsTablesToPeople) {
             "LINK  GROUP                              MODE     MEMBERS\n"
             "lan   ff3e:40:2001:db8:d0be:f00d:8000:1  exclude  1\n");
   EXPECT_EQ(Run({"group", "list", "--link", "other"}).out, "LINK  GROUP  MODE  MEMBERS  SOURCES\n");
+}
+
+TEST_F(CommandLineTest, AddsAStationThatPlaysAndNoOther) {
+  EXPECT_EQ(Run({"station", "add", "http://new.example/live.m3u", "--yes"}).status, 4);
+  Serve("rtp-packager", packager_);
+  const Outcome shown = Run({"station", "add", "http://new.example/live.m3u"});
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_THAT(shown.out,
+              AllOf(HasSubstr("media      http://radio.example/stream"),
+                    HasSubstr("MP3 44.1 kHz stereo 128 kb/s"), HasSubstr("What it calls itself"),
+                    HasSubstr("0x80000002"), HasSubstr("ff3e:40:2001:db8:d0be:f00d:8000:2"),
+                    HasSubstr("not added; --yes adds it")));
+  EXPECT_TRUE(directory_.added_.empty());
+  EXPECT_EQ(Run({"station", "add", "http://dead.example/", "--yes"}).status, 1);
+  EXPECT_TRUE(directory_.added_.empty());
+  EXPECT_THAT(Run({"station", "add", "http://new.example/live.m3u", "--yes"}).out,
+              HasSubstr("added as 0x80000002"));
+  EXPECT_EQ(Run({"station", "add", "http://new.example/", "--title", "Mine", "--yes"}).status, 0);
+  EXPECT_EQ(directory_.added_, (std::vector<std::string>{"What it calls itself", "Mine"}));
+  ASSERT_EQ(directory_.reported_.size(), 2u);
+  EXPECT_TRUE(directory_.reported_[0].check());
+  EXPECT_EQ(directory_.reported_[0].format().encoding(), "MPA");
+}
+
+TEST_F(CommandLineTest, ChecksAndMarksStations) {
+  Serve("rtp-packager", packager_);
+  EXPECT_THAT(Run({"station", "check", "0x80000001"}).out, HasSubstr("plays     yes"));
+  ASSERT_EQ(directory_.reported_.size(), 1u);
+  EXPECT_TRUE(directory_.reported_[0].ok());
+  const Outcome dead = Run({"station", "check", "http://dead.example/"});
+  EXPECT_EQ(dead.status, 1);
+  EXPECT_THAT(dead.out, HasSubstr("404 Not Found"));
+  EXPECT_EQ(directory_.reported_.size(), 1u);
+  EXPECT_EQ(Run({"station", "check", "0x80000009"}).status, 3);
+  EXPECT_EQ(Run({"station", "disable", "0x80000001"}).out, "0x80000001 disabled\n");
+  EXPECT_TRUE(directory_.disabled_);
+  EXPECT_EQ(Run({"station", "enable", "0x80000001"}).status, 0);
+  EXPECT_FALSE(directory_.disabled_);
+  EXPECT_EQ(Run({"station", "favourite", "0x80000001"}).out,
+            "0x80000001 is favourite 0xa0000000\n");
+  EXPECT_EQ(Run({"station", "alias", "0x80000001", "--directory", "best"}).out,
+            "0x80000001 is also 0xa0000009\n");
+  EXPECT_EQ(Run({"station", "remove", "0x80000001"}).status, 1);
+  EXPECT_EQ(Run({"station", "show", "nonsense"}).status, 2);
+  EXPECT_THAT(Run({"station", "show", "0x80000001"}).out, HasSubstr("3 plays, 0 failed"));
+}
+
+TEST_F(CommandLineTest, ShowsWhereDirectoriesStand) {
+  EXPECT_THAT(Run({"directory", "list"}).out,
+              AllOf(HasSubstr("web        radio-browser  0x80000000/8  90"), HasSubstr("stale"),
+                    HasSubstr("HTTP status 503")));
+  EXPECT_EQ(Run({"directory", "refresh", "web"}).out,
+            "web: 5 added, 0 removed, 0 changed; 90 stations\n");
+  EXPECT_EQ(Run({"directory", "refresh", "none"}).status, 3);
+  EXPECT_THAT(Run({"directory", "diff", "web"}).out,
+              AllOf(HasSubstr("changed  0x80000001  Radio Jazz  urls"),
+                    HasSubstr("would be refused: 12 stations")));
 }
 
 TEST_F(CommandLineTest, ExplainsWithTheTimeSinceTheReport) {

@@ -10,28 +10,12 @@
 #include "services/common/plan/plan_proto.h"
 #include "services/common/plan/plan_text.h"
 #include "services/common/rpc/proto_convert.h"
+#include "services/headwaterctl/print.h"
 #include "services/headwaterctl/table.h"
 #include "services/headwaterctl/views.h"
 
 namespace headwater {
 namespace {
-
-void PrintJson(const Json& object) {
-  // Text from outside may not be UTF-8; it is replaced, never fatal.
-  fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
-  std::fflush(stdout);
-}
-
-template <typename Items>
-void Print(const Items& items, const Row& header, bool json) {
-  if (json) {
-    for (const auto& item : items) PrintJson(ToJson(item));
-    return;
-  }
-  std::vector<Row> rows;
-  for (const auto& item : items) rows.push_back(ToRow(item));
-  fmt::print("{}", FormatTable(header, rows, {.hide_empty = true}));
-}
 
 template <typename Enum>
 absl::StatusOr<Enum> Choice(std::string_view option, std::string_view text,
@@ -125,7 +109,12 @@ absl::Status GroupResolve(HeadendClient& client, const Invocation& invocation) {
 }
 
 absl::Status StationList(HeadendClient& client, const Invocation& invocation) {
-  ASSIGN_OR_RETURN(const auto stations, client.ListStations(invocation.directory));
+  using namespace directory::v1;  // NOLINT: the enum names are long enough
+  const StationSet set = invocation.favourites ? STATION_SET_FAVOURITE
+                         : invocation.disabled ? STATION_SET_DISABLED
+                         : invocation.failing  ? STATION_SET_FAILING
+                                               : STATION_SET_UNSPECIFIED;
+  ASSIGN_OR_RETURN(const auto stations, client.ListStations(invocation.directory, set));
   Print(stations, kStationHeader, invocation.json);
   return absl::OkStatus();
 }

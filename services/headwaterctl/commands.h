@@ -16,6 +16,17 @@ struct Invocation {
   bool json = false;
   // Positional argument: a group, words to search, a shell.
   std::string argument;
+  // Of a station to add.
+  std::string title;
+  std::vector<std::string> tags;
+  // Which stations to list.
+  bool favourites = false;
+  bool disabled = false;
+  bool failing = false;
+  bool yes = false;
+  bool local = false;
+  bool remove = false;
+  bool accept_shrinking = false;
   std::string link;
   std::string directory;
   std::string format = "m3u";

@@ -53,6 +53,8 @@ struct Values {
 constexpr Values kValues[] = {
     {"GROUP", "", LiveWords::kGroups},
     {"SHELL", "bash zsh fish"},
+    {"NUMBER", "", LiveWords::kStationNumbers},
+    {"DIRECTORY", "", LiveWords::kDirectories},
     {"--format", "m3u xspf sdp"},
     {"--player", "vlc ffmpeg kodi"},
     {"--family", "ipv6 ipv4"},

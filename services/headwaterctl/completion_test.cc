@@ -41,6 +41,8 @@ TEST(CompletionTest, KnowsValues) {
   EXPECT_EQ(After({"station", "export", "--number", "0x8"}).live, LiveWords::kStationNumbers);
   EXPECT_EQ(After({"station", "list", "--directory", ""}).live, LiveWords::kDirectories);
   EXPECT_EQ(After({"group", "list", "--link", ""}).live, LiveWords::kLinks);
+  EXPECT_EQ(After({"station", "disable", ""}).live, LiveWords::kStationNumbers);
+  EXPECT_EQ(After({"directory", "refresh", ""}).live, LiveWords::kDirectories);
   EXPECT_EQ(After({"session", "list", ""}).live, LiveWords::kNone);
 }
 

@@ -17,17 +17,22 @@ class RpcError(Exception):
         self.message = message
 
 
-def call(socket_path: Path, area: str, method: str, request: str) -> str:
+def frame(area: str, method: str, request: str) -> bytes:
+    """A request in protobuf's text form as gRPC sends it."""
+    body = _protoc(area, f"--encode=headwater.{area}.v1.{method}Request", request.encode())
+    return b"\0" + struct.pack("!I", len(body)) + body
+
+
+def call(socket_path: Path, area: str, method: str, request: str, patience: float = 10) -> str:
     """One unary call; request and answer are in protobuf's text form.
 
     call(path, "announce", "StopAnnouncement", 'channel { group: "ff3e::1" }')
     """
     name = f"headwater.{area}.v1"
-    body = _protoc(area, f"--encode={name}.{method}Request", request.encode())
-    argv = ["curl", "-s", "-S", "--max-time", "10", "--http2-prior-knowledge", "--unix-socket", str(socket_path)]
+    argv = ["curl", "-s", "-S", "--max-time", str(patience), "--http2-prior-knowledge", "--unix-socket", str(socket_path)]
     argv += ["-H", "content-type: application/grpc", "-H", "te: trailers", "-D", "/dev/stderr", "--data-binary", "@-"]
     argv.append(f"http://localhost/{name}.{area.capitalize()}Service/{method}")
-    done = subprocess.run(argv, input=b"\0" + struct.pack("!I", len(body)) + body, capture_output=True)
+    done = subprocess.run(argv, input=frame(area, method, request), capture_output=True)
     headers = done.stderr.decode("utf-8", "replace")
     status = re.search(r"^grpc-status: (\d+)", headers, re.M)
     if done.returncode != 0 or not status:

@@ -1,0 +1,220 @@
+#include "services/directory-resolver/database.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "services/common/base/status_macros.h"
+#include "services/directory-resolver/lineup.h"
+
+namespace headwater::directory_resolver {
+namespace {
+
+constexpr int kVersion = 2;
+
+constexpr char kVersion1[] = R"sql(
+CREATE TABLE station_number (
+  -- Order of assignment.
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  number INTEGER NOT NULL UNIQUE,
+  directory TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  assigned INTEGER NOT NULL           -- Unix seconds
+);
+CREATE TABLE known_format (
+  number INTEGER PRIMARY KEY,
+  encoding TEXT NOT NULL,
+  payload_type INTEGER NOT NULL,
+  clock_rate INTEGER NOT NULL,
+  channels INTEGER NOT NULL,
+  fmtp TEXT NOT NULL,
+  bits_per_second INTEGER NOT NULL,
+  description TEXT NOT NULL,
+  since INTEGER NOT NULL              -- Unix seconds
+);
+)sql";
+
+constexpr char kVersion2[] = R"sql(
+-- Stations of fetched documents (added = 0) and those that people have added (1).
+CREATE TABLE entry (
+  directory TEXT NOT NULL,
+  identity TEXT NOT NULL,
+  added INTEGER NOT NULL,
+  number INTEGER NOT NULL,            -- given by hand; 0: assigned
+  title TEXT NOT NULL,
+  urls TEXT NOT NULL,                 -- one a line, as tags
+  tags TEXT NOT NULL,
+  homepage TEXT NOT NULL,
+  logo_url TEXT NOT NULL,
+  codec TEXT NOT NULL,
+  bits_per_second INTEGER NOT NULL,
+  votes INTEGER NOT NULL,
+  country TEXT NOT NULL,
+  language TEXT NOT NULL,
+  PRIMARY KEY (directory, added, identity)
+) WITHOUT ROWID;
+CREATE TABLE feed (
+  directory TEXT PRIMARY KEY,
+  fingerprint TEXT NOT NULL,
+  etag TEXT NOT NULL,
+  last_modified TEXT NOT NULL,
+  last_attempt INTEGER NOT NULL,      -- Unix seconds; 0: never, here and below
+  last_success INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  entries INTEGER NOT NULL,
+  filtered INTEGER NOT NULL,
+  unusable INTEGER NOT NULL,
+  over_limit INTEGER NOT NULL
+);
+CREATE TABLE disabled_station (number INTEGER PRIMARY KEY);
+CREATE TABLE station_alias (
+  alias INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  favourite INTEGER NOT NULL
+);
+CREATE TABLE station_health (
+  number INTEGER PRIMARY KEY,
+  plays INTEGER NOT NULL,
+  plays_failed INTEGER NOT NULL,
+  checks INTEGER NOT NULL,
+  checks_failed INTEGER NOT NULL,
+  last_ok INTEGER NOT NULL,
+  last_failed INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  failures_in_row INTEGER NOT NULL
+);
+)sql";
+
+}  // namespace
+
+Database::Statement::Statement(Database& database, const char* sql) {
+  failed_ = sqlite3_prepare_v2(database.db_, sql, -1, &statement_, nullptr) != SQLITE_OK;
+}
+
+Database::Statement::~Statement() { sqlite3_finalize(statement_); }
+
+Database::Statement& Database::Statement::Bind(int64_t value) {
+  failed_ |= sqlite3_bind_int64(statement_, ++bound_, value) != SQLITE_OK;
+  return *this;
+}
+
+Database::Statement& Database::Statement::Bind(const std::string& text) {
+  failed_ |= sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
+                               SQLITE_TRANSIENT) != SQLITE_OK;
+  return *this;
+}
+
+bool Database::Statement::Step() {
+  if (failed_) return false;
+  const int result = sqlite3_step(statement_);
+  failed_ = result != SQLITE_ROW && result != SQLITE_DONE;
+  return result == SQLITE_ROW;
+}
+
+void Database::Statement::Reset() {
+  sqlite3_reset(statement_);
+  bound_ = 0;
+}
+
+int64_t Database::Statement::Integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
+
+std::string Database::Statement::Text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  return text == nullptr
+             ? std::string()
+             : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path) {
+  std::unique_ptr<Database> database(new Database(path));
+  if (path != ":memory:") {
+    std::error_code ignored;  // opening the file tells the reason
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+  }
+  if (sqlite3_open_v2(path.c_str(), &database->db_,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                      nullptr) != SQLITE_OK) {
+    return database->Error("cannot be opened");
+  }
+  sqlite3_busy_timeout(database->db_, 1000);
+  RETURN_IF_ERROR(database->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
+  RETURN_IF_ERROR(database->Migrate());
+  return database;
+}
+
+Database::~Database() { sqlite3_close(db_); }
+
+absl::Status Database::Error(const std::string& what) const {
+  return absl::UnavailableError(fmt::format("{}: {}: {}", path_, what, sqlite3_errmsg(db_)));
+}
+
+absl::Status Database::Run(const std::string& sql) {
+  if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+    return Error("cannot be written");
+  return absl::OkStatus();
+}
+
+absl::Status Database::Transaction(const std::function<absl::Status()>& write) {
+  RETURN_IF_ERROR(Run("BEGIN IMMEDIATE"));
+  absl::Status status = write();
+  if (status.ok()) status = Run("COMMIT");
+  if (!status.ok()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  return status;
+}
+
+absl::Status Database::Migrate() {
+  int64_t version = 0;
+  {
+    Statement statement(*this, "PRAGMA user_version");
+    if (statement.Step()) version = statement.Integer(0);
+    if (statement.failed()) return Error("is no database");
+  }
+  if (version > kVersion) {
+    return absl::FailedPreconditionError(
+        fmt::format("{}: version {} was written by a newer directory-resolver; this one knows {}",
+                    path_, version, kVersion));
+  }
+  if (version == kVersion) return absl::OkStatus();
+  return Transaction([&]() -> absl::Status {
+    if (version < 1) RETURN_IF_ERROR(Run(kVersion1));
+    RETURN_IF_ERROR(NormaliseIdentities());
+    RETURN_IF_ERROR(Run(kVersion2));
+    return Run(fmt::format("PRAGMA user_version = {}", kVersion));
+  });
+}
+
+absl::Status Database::NormaliseIdentities() {
+  struct Change {
+    int64_t id;
+    std::string directory;
+    std::string identity;
+  };
+  std::vector<Change> changes;
+  {
+    Statement statement(
+        *this, "SELECT id, directory, identity FROM station_number WHERE identity LIKE 'url:%'");
+    while (statement.Step()) {
+      const std::string identity = statement.Text(2);
+      std::string normalised = "url:" + NormalisedUrl(std::string_view(identity).substr(4));
+      if (normalised != identity)
+        changes.push_back({statement.Integer(0), statement.Text(1), std::move(normalised)});
+    }
+    if (statement.failed()) return Error("cannot be read");
+  }
+  // Where the other way to write the URL has a number too, that number stays the station's.
+  Statement update(*this,
+                   "UPDATE station_number SET identity = ?1 WHERE id = ?2 AND NOT EXISTS (SELECT 1 "
+                   "FROM station_number WHERE directory = ?3 AND identity = ?1)");
+  for (const Change& change : changes) {
+    update.Bind(change.identity).Bind(change.id).Bind(change.directory).Step();
+    update.Reset();
+  }
+  return update.failed() ? Error("identities cannot be written") : absl::OkStatus();
+}
+
+}  // namespace headwater::directory_resolver
