@@ -137,6 +137,11 @@ TEST_F(DirectoryMarksTest, AnAliasCannotChangeWhereUrlsMayLead) {
   ASSERT_TRUE(Load({"Alpha Jazz", "Beta"}, local).ok());
   EXPECT_FALSE(directory_.Resolve(kFirstFavourite).ok());
   EXPECT_EQ(Favour(kB).status().code(), absl::StatusCode::kFailedPrecondition);
+  // Nor what is sent: both share what is known of the format.
+  Options wrapped = TwoAndFavourites();
+  wrapped.directories[2].plan.container = MediaContainer::kTransportStream;
+  ASSERT_TRUE(Load({"Alpha Jazz", "Beta"}, wrapped).ok());
+  EXPECT_FALSE(directory_.Resolve(kFirstFavourite).ok());
   ASSERT_TRUE(Load({"Alpha Jazz", "Beta"}).ok());
   EXPECT_TRUE(directory_.Resolve(kFirstFavourite).ok());
 }
