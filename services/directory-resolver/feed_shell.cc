@@ -29,9 +29,14 @@ void FeedShell::Configure(const std::vector<DirectoryOptions>& directories) {
   for (const DirectoryOptions& options : directories) {
     if (!IsFetched(options.source)) continue;
     // What is under way goes on, and so do those that wait for it.
-    if (auto known = before.extract(options.plan.name)) rows_.insert(std::move(known));
-    rows_[options.plan.name].options = options;
+    auto known = before.extract(options.plan.name);
+    const bool corrected = known && !(known.mapped().options.feed == options.feed);
+    Row& row = rows_[options.plan.name];
+    if (known) row = std::move(known.mapped());
+    row.options = options;
     Schedule(options.plan.name);
+    // Whoever corrects an URL need not wait for the next try.
+    if (corrected && !row.fetching) Start(options.plan.name, row);
     shell_.metrics.OnFeed(options.plan.name, StateOf(options.plan.name));
   }
   for (auto& [name, row] : before) {

@@ -175,10 +175,14 @@ std::string ShownUrl(const FeedOptions& options) { return RedactUrl(options.url)
 
 std::string Fingerprint(DirectorySource source, const FeedOptions& options) {
   const FeedFilter& filter = options.filter;
-  return fmt::format("{} {} {} {} {} {} {} {} {} {}", static_cast<int>(source), options.url,
-                     filter.tags, filter.countries, filter.languages, filter.codecs,
-                     filter.bitrate_min, filter.bitrate_max, filter.votes_min,
-                     options.stations_max);
+  const std::string text =
+      fmt::format("{} {} {} {} {} {} {} {} {} {}", static_cast<int>(source), options.url,
+                  filter.tags, filter.countries, filter.languages, filter.codecs,
+                  filter.bitrate_min, filter.bitrate_max, filter.votes_min, options.stations_max);
+  // It is stored, and the URL may hold a password. FNV-1a, which is the same everywhere.
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return fmt::format("{:016x}", hash);
 }
 
 absl::StatusOr<Feed> ParseFeed(DirectorySource source, std::string_view document,
