@@ -156,6 +156,12 @@ grpc::ServerUnaryReactor* PackagerRpc::Probe(grpc::CallbackServerContext* contex
 
 void PackagerRpc::StartProbe(const v1::ProbeRequest& request, v1::ProbeResponse* response,
                              FinishCall finish) {
+  if (request.test_tone()) {
+    *response =
+        ToProto(ProbeResult{.format = ToRtpFormat(shell_.tone().format), .head = {}, .title = {}});
+    finish(absl::OkStatus());
+    return;
+  }
   if (request.url().empty()) {
     finish(absl::InvalidArgumentError("url: empty"));
     return;

@@ -49,6 +49,7 @@ class PackagerShell {
     return result;
   }
   const Packager& core() const { return *core_; }
+  const TestTone& tone() const { return *tone_; }
   const std::vector<Leg>& legs() const { return legs_->legs(); }
   const MulticastSender::Stats& sender_stats() const { return sender_.stats(); }
   uint64_t rtcp_dropped_total() const { return packets_->dropped_total(); }

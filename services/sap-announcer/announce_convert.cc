@@ -51,6 +51,23 @@ absl::StatusOr<Announcement> AnnouncementFromProto(const announce::v1::Announcem
   return announcement;
 }
 
+absl::StatusOr<RtspServer::Answer> AnswerFromProto(
+    const announce::v1::AnswerQuestionRequest& proto) {
+  switch (proto.answer_case()) {
+    case announce::v1::AnswerQuestionRequest::kDescription: {
+      ASSIGN_OR_RETURN(Announcement description, AnnouncementFromProto(proto.description()));
+      return RtspServer::Answer(std::move(description));
+    }
+    case announce::v1::AnswerQuestionRequest::kNotFound:
+      return RtspServer::Answer(RtspServer::NotFound{proto.not_found()});
+    case announce::v1::AnswerQuestionRequest::kUnavailable:
+      return RtspServer::Answer(RtspServer::Unavailable{proto.unavailable()});
+    case announce::v1::AnswerQuestionRequest::ANSWER_NOT_SET:
+      break;
+  }
+  return Invalid("answer: not set");
+}
+
 announce::v1::Origin ToProto(const Origin& origin) {
   announce::v1::Origin proto;
   proto.set_id(origin.id);

@@ -54,5 +54,19 @@ TEST(AnnounceConvertTest, NamesTheFieldThatIsWrong) {
               HasSubstr("links: lan stands twice"));
 }
 
+TEST(AnnounceConvertTest, ReadsAnswers) {
+  announce::v1::AnswerQuestionRequest proto;
+  EXPECT_THAT(std::string(FromAbsl(AnswerFromProto(proto).status().message())),
+              HasSubstr("answer: not set"));
+  proto.set_not_found("no such station");
+  EXPECT_EQ(std::get<RtspServer::NotFound>(*AnswerFromProto(proto)).reason, "no such station");
+  proto.set_unavailable("not now");
+  EXPECT_EQ(std::get<RtspServer::Unavailable>(*AnswerFromProto(proto)).reason, "not now");
+  *proto.mutable_description() = Proto();
+  EXPECT_EQ(std::get<Announcement>(*AnswerFromProto(proto)).number, 2147483649u);
+  proto.mutable_description()->set_hop_limit(0);
+  EXPECT_FALSE(AnswerFromProto(proto).ok());
+}
+
 }  // namespace
 }  // namespace headwater

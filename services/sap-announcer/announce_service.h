@@ -22,6 +22,12 @@ class AnnounceService final : public announce::v1::AnnounceService::CallbackServ
   grpc::ServerWriteReactor<announce::v1::WatchAnnouncementsResponse>* WatchAnnouncements(
       grpc::CallbackServerContext* context,
       const announce::v1::WatchAnnouncementsRequest* request) override;
+  grpc::ServerWriteReactor<announce::v1::WatchQuestionsResponse>* WatchQuestions(
+      grpc::CallbackServerContext* context,
+      const announce::v1::WatchQuestionsRequest* request) override;
+  grpc::ServerUnaryReactor* AnswerQuestion(grpc::CallbackServerContext* context,
+                                           const announce::v1::AnswerQuestionRequest* request,
+                                           announce::v1::AnswerQuestionResponse* response) override;
 
   // Ends the watches: the service drains.
   void Close();
@@ -35,11 +41,15 @@ class AnnounceService final : public announce::v1::AnnounceService::CallbackServ
   Response Message(const Channel& channel) const;
   void SendSnapshot(WatchStream<Response>& stream) const;
   void Publish(const Channel& channel);
+  absl::Status Answer(const announce::v1::AnswerQuestionRequest& request);
+  void SendQuestions(WatchStream<announce::v1::WatchQuestionsResponse>& stream) const;
+  void PublishQuestion(uint64_t id);
 
   EventLoop& loop_;
   AnnouncerShell& shell_;
   uint64_t revision_ = 1;
   WatchHub<Response> hub_;
+  WatchHub<announce::v1::WatchQuestionsResponse> questions_;
 };
 
 }  // namespace headwater

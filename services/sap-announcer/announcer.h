@@ -75,6 +75,11 @@ class Announcer {
   // kNever when there is nothing to wait for.
   MonoTime NextDeadline() const;
 
+  // Refuses by FAILED_PRECONDITION what comes from a manager that another one has followed.
+  absl::Status CheckEpoch(uint64_t epoch);
+  // Null for a link that is not configured.
+  const Leg* FindLeg(const std::string& link) const;
+
   // In the order of channels; null for an unknown one.
   const std::map<Channel, Status>& announcements() const { return statuses_; }
   const Status* Find(const Channel& channel) const;
@@ -113,7 +118,6 @@ class Announcer {
     MonoTime due = kNever;
   };
 
-  absl::Status CheckEpoch(uint64_t epoch);
   absl::Status CheckWanted(const Announcement& wanted) const;
   absl::Status CheckLinks(const Announcement& wanted) const;
   // Whether the packet can be written and fits every leg that is up.
@@ -139,7 +143,6 @@ class Announcer {
   void Count(const SendDatagram& datagram);
   void Schedule(const OutletKey& key, MonoTime& due, MonoTime when);
 
-  const Leg* FindLeg(const std::string& link) const;
   // What the leg sends to the channel from; empty when it cannot: down, no service address, or one
   // that is not the channel's source.
   static std::optional<IpAddress> SourceAddress(const Leg* leg, const Channel& channel);

@@ -43,7 +43,17 @@ AnnouncerMetrics::AnnouncerMetrics(prometheus::Registry& registry)
       errors_(Family(BuildCounter(), registry, "headwater_sap_announcer_send_errors_total",
                      "Datagrams that the kernel did not take.")),
       legs_(Family(BuildGauge(), registry, "headwater_sap_announcer_leg_up",
-                   "1 while the leg in the link can send.")) {
+                   "1 while the leg in the link can send.")),
+      rtsp_connections_(Family(BuildGauge(), registry, "headwater_sap_announcer_rtsp_connections",
+                               "RTSP connections that are open.")
+                            .Add({})),
+      rtsp_refused_(Family(BuildCounter(), registry,
+                           "headwater_sap_announcer_rtsp_connections_refused_total",
+                           "RTSP connections that were over a limit.")
+                        .Add({})),
+      rtsp_responses_(Family(BuildCounter(), registry,
+                             "headwater_sap_announcer_rtsp_responses_total",
+                             "RTSP responses, by method and status.")) {
   auto& sent = Family(BuildCounter(), registry, "headwater_sap_announcer_sent_total",
                       "SAP datagrams sent, by reason.");
   for (size_t i = 0; i < kSendReasons; ++i) {
@@ -60,6 +70,19 @@ void AnnouncerMetrics::Update(const Announcer& announcer) {
   Advance(orphaned_, seen_.orphaned, stats.orphaned);
   announcements_.Set(static_cast<double>(announcer.announcements().size()));
   endings_.Set(static_cast<double>(announcer.endings()));
+}
+
+void AnnouncerMetrics::Update(const RtspServer& server) {
+  const RtspServer::Stats& stats = server.stats();
+  rtsp_connections_.Set(static_cast<double>(server.connections()));
+  Advance(rtsp_refused_, rtsp_seen_.connections_refused, stats.connections_refused);
+  for (const auto& [what, count] : stats.responses) {
+    uint64_t& seen = rtsp_seen_.responses[what];
+    if (seen == count) continue;
+    Advance(rtsp_responses_.Add(
+                {{"method", std::string(what.first)}, {"status", std::to_string(what.second)}}),
+            seen, count);
+  }
 }
 
 void AnnouncerMetrics::SetLegs(const std::vector<Leg>& legs) {

@@ -10,6 +10,7 @@
 
 #include "services/common/net/legs.h"
 #include "services/sap-announcer/announcer.h"
+#include "services/sap-announcer/rtsp_server.h"
 
 namespace headwater {
 
@@ -21,6 +22,7 @@ class AnnouncerMetrics {
 
   // Takes over what the core has counted since the last time.
   void Update(const Announcer& announcer);
+  void Update(const RtspServer& server);
   // Label values are the links of the configuration.
   void SetLegs(const std::vector<Leg>& legs);
   void CountSendError(const std::string& link);
@@ -35,7 +37,11 @@ class AnnouncerMetrics {
   prometheus::Family<prometheus::Counter>& errors_;
   prometheus::Family<prometheus::Gauge>& legs_;
   std::array<prometheus::Counter*, kSendReasons> sent_ = {};
+  prometheus::Gauge& rtsp_connections_;
+  prometheus::Counter& rtsp_refused_;
+  prometheus::Family<prometheus::Counter>& rtsp_responses_;
   Announcer::Stats seen_;
+  RtspServer::Stats rtsp_seen_;
 };
 
 }  // namespace headwater

@@ -22,9 +22,17 @@ AnnouncerShell::AnnouncerShell(EventLoop& loop, Logger& log, prometheus::Registr
     : loop_(loop),
       log_(log),
       well_known_groups_(options.well_known_groups),
+      rtsp_port_(options.rtsp_port),
       metrics_(registry),
       announcer_(options),
-      sender_(options.dscp) {}
+      sender_(options.dscp) {
+  if (options.rtsp_port == 0) return;
+  rtsp_ = std::make_unique<RtspShell>(
+      loop, log, metrics_, announcer_,
+      RtspShell::Options{.port = options.rtsp_port,
+                         .seed = static_cast<uint64_t>(absl::ToUnixNanos(ReadClocks().wall)),
+                         .now = &ReadNow});
+}
 
 AnnouncerShell::~AnnouncerShell() { loop_.Cancel(timer_); }
 
@@ -51,6 +59,7 @@ void AnnouncerShell::OnLegs() {
   }
   metrics_.SetLegs(legs_->legs());
   sender_.SetLegs(legs_->legs());
+  if (rtsp_) rtsp_->SetLegs(legs_->legs());
   Sends sends;
   announcer_.SetLegs(legs_->legs(), ReadNow(), sends);
   static_cast<void>(Perform(sends));
@@ -90,9 +99,13 @@ std::vector<std::string> AnnouncerShell::SetOptions(const AnnouncerOptions& opti
   announcer_.SetOptions(options);
   sender_.SetDscp(options.dscp);
   Rearm();
-  if (options.well_known_groups == well_known_groups_) return {};
-  return {"well_known_groups"};
+  std::vector<std::string> keys;
+  if (options.well_known_groups != well_known_groups_) keys.push_back("well_known_groups");
+  if (options.rtsp_port != rtsp_port_) keys.push_back("rtsp_port");
+  return keys;
 }
+
+absl::Status AnnouncerShell::CheckEpoch(uint64_t epoch) { return announcer_.CheckEpoch(epoch); }
 
 void AnnouncerShell::SetWatched(bool watched) {
   watched_ = watched;

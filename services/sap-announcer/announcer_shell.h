@@ -15,6 +15,7 @@
 #include "services/common/net/leg_watch.h"
 #include "services/sap-announcer/announcer.h"
 #include "services/sap-announcer/announcer_metrics.h"
+#include "services/sap-announcer/rtsp_shell.h"
 #include "services/sap-announcer/sap_sender.h"
 
 namespace headwater {
@@ -39,10 +40,13 @@ class AnnouncerShell {
   absl::Status Stop(uint64_t epoch, const Channel& channel);
   // Takes what can change live; returns the keys that need a restart.
   std::vector<std::string> SetOptions(const AnnouncerOptions& options);
+  absl::Status CheckEpoch(uint64_t epoch);
   // While somebody watches, announcements are not orphaned.
   void SetWatched(bool watched);
 
   const Announcer& announcer() const { return announcer_; }
+  // Null without an rtsp_port.
+  RtspShell* rtsp() { return rtsp_.get(); }
   absl::Time ToWall(MonoTime time) const;
 
  private:
@@ -58,9 +62,11 @@ class AnnouncerShell {
   EventLoop& loop_;
   Logger& log_;
   const bool well_known_groups_;
+  const uint16_t rtsp_port_;
   AnnouncerMetrics metrics_;
   Announcer announcer_;
   SapSender sender_;
+  std::unique_ptr<RtspShell> rtsp_;
   std::unique_ptr<LegWatch> legs_;
   OnChange on_change_ = [](const Channel&) {};
   EventLoop::TimerId timer_ = 0;

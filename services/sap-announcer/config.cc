@@ -15,6 +15,7 @@ AnnouncerOptions ReadAnnouncerOptions(ConfigTable& table) {
   table.Read("orphan_timeout", options.orphan_timeout, Range<Duration>{10s, 24h});
   table.Read("well_known_groups", options.well_known_groups);
   table.Read("dscp", options.dscp, {0, 63});
+  table.Read("rtsp_port", options.rtsp_port, {0, 65535});
   return options;
 }
 

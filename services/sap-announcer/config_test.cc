@@ -24,7 +24,7 @@ TEST(ConfigTest, ReadsEveryKey) {
       Faults("[sap-announcer]\ninterval = '2s'\ninterval_max = '4s'\nbits_per_second_min = 32000\n"
              "media_percent = 3\nannouncements_max = 7\norphan_timeout = '1m'\nwell_known_groups = "
              "true\n"
-             "dscp = 8\n",
+             "dscp = 8\nrtsp_port = 8554\n",
              options),
       "");
   EXPECT_EQ(options.interval, 2s);
@@ -35,6 +35,7 @@ TEST(ConfigTest, ReadsEveryKey) {
   EXPECT_EQ(options.orphan_timeout, 1min);
   EXPECT_TRUE(options.well_known_groups);
   EXPECT_EQ(options.dscp, 8);
+  EXPECT_EQ(options.rtsp_port, 8554);
 }
 
 TEST(ConfigTest, HasDefaults) {
@@ -43,6 +44,7 @@ TEST(ConfigTest, HasDefaults) {
   EXPECT_EQ(options.interval, 1s);
   EXPECT_EQ(options.interval_max, 5s);
   EXPECT_FALSE(options.well_known_groups);
+  EXPECT_EQ(options.rtsp_port, 0);
 }
 
 TEST(ConfigTest, RefusesWhatIsNotAllowed) {

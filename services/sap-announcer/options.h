@@ -34,6 +34,8 @@ struct AnnouncerOptions {
   Duration well_known_interval_min = 300s;
   // Class of the datagrams (6 bits); 0 is best effort.
   uint8_t dscp = 0;
+  // TCP port for RTSP on every leg; 0: none.
+  uint16_t rtsp_port = 0;
   // Seed of the RFC's random offset.
   uint32_t seed = 1;
 };

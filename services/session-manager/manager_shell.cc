@@ -57,6 +57,7 @@ ManagerShell::~ManagerShell() {
   if (resolver_) resolver_->Close();
   for (auto& peer : packagers_) peer->Close();
   for (auto& peer : announcers_) peer->Close();
+  if (describer_) describer_->Close();
   rpc_.reset();
 }
 
@@ -83,6 +84,8 @@ void ManagerShell::Start() {
   resolver_ = std::make_unique<ResolverPeer>(Context(), options_.directory_resolver);
   for (const SenderOptions& sender : options_.senders) OpenSender(sender);
   for (const std::string& target : options_.membership_watchers) OpenWatcher(target);
+  describer_ = std::make_unique<DescriberShell>(
+      *rpc_, options_, [this] { return reconciler_.plan(); }, Context().on_failure);
   Arm();
 }
 

@@ -119,6 +119,8 @@ class Reconciler {
   const std::map<Channel, Session>& sessions() const { return sessions_; }
   const Sender& sender(size_t index) const { return senders_[index]; }
   const MembershipView& membership() const { return membership_; }
+  // Null before the first one is known.
+  const NumberPlan* plan() const { return plan_ ? &*plan_ : nullptr; }
   size_t SessionsOf(size_t sender) const;
   // Links of ours with members where no sender has a leg up, and links that two watchers claim.
   const std::set<std::string>& unserved_links() const { return unserved_links_; }

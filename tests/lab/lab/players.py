@@ -21,11 +21,13 @@ class PlayerEnded(AssertionError):
 class FfmpegListener:
     """`ffmpeg -i sap://[group]:9875`, its sound measured as it comes. It ends when the stream is ended.
 
+    A URL in place of the group is played as it is.
     `first_pcm` is the wall clock's time of the first decoded sample (None before).
     """
 
     def __init__(self, host: Host, group: str, extra_input_options: Optional[list[str]] = None):
         url = f"sap://[{group}]:9875" if ":" in group else f"sap://{group}:9875"
+        url = group if "://" in group else url
         argv = ["ffmpeg", "-hide_banner", "-nostdin", "-loglevel", "verbose", *(extra_input_options or []), "-i", url]
         argv += ["-f", "s16le", "-ac", "1", "-ar", str(sound.RATE), "-flush_packets", "1", "pipe:1"]
         self.first_pcm: Optional[float] = None
