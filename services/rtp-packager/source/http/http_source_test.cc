@@ -584,17 +584,15 @@ TEST_F(HttpsSourceTest, NeverGoesFromHttpsToHttp) {
   TestServer server([&](TestConnection& connection) { Redirect(connection, plain.Url("/")); },
                     File("pem"));
   options_.ca_file = File("cert");
-  const SourceError error = Failure({server.Url("/")});
-  EXPECT_EQ(error.reason, SourceErrorReason::kRedirect);
-  EXPECT_THAT(error.text, HasSubstr("redirects from https to http://"));
+  EXPECT_THAT(Failure({server.Url("/")}).text, HasSubstr("redirects from https to http://"));
   EXPECT_TRUE(plain.requests().empty());
 }
 
 TEST_F(HttpsSourceTest, DropsAPlainServerThatWasSaidToBeTls) {
   TestServer server(ServeMedia);
   options_.connect_timeout = 300ms;
-  const SourceError error = Failure({fmt::format("https://127.0.0.1:{}/", server.port())});
-  EXPECT_EQ(error.reason, SourceErrorReason::kTls);
+  EXPECT_EQ(Failure({fmt::format("https://127.0.0.1:{}/", server.port())}).reason,
+            SourceErrorReason::kTls);
 }
 
 }  // namespace
