@@ -113,7 +113,11 @@ class Service:
     def stop(self) -> None:
         assert self.process
         self.process.terminate()
-        self.process.wait(20)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
 
     def wait_station(self, number: int, timeout: float = 120) -> None:
         """Until the number resolves."""
