@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "services/common/rpc/media_format_proto.h"
 #include "services/common/rpc/proto_convert.h"
 #include "services/session-manager/world_convert.h"
 
@@ -85,10 +86,11 @@ void DescriberShell::Perform(const ProbeSource& action) {
         senders_[sender].packager->async()->Probe(call, question, answer, std::move(then));
       },
       [this, number = action.number](absl::Status status, packager::v1::ProbeResponse& response) {
-        absl::StatusOr<Probed> probed = Probed{.format = FromProto(response.format()),
-                                               .info = {.name = response.info().name(),
-                                                        .title = response.info().title(),
-                                                        .url = response.info().url()}};
+        absl::StatusOr<Probed> probed =
+            Probed{.format = FormatFromProto<MediaFormat>(response.format()),
+                   .info = {.name = response.info().name(),
+                            .title = response.info().title(),
+                            .url = response.info().url()}};
         if (!status.ok()) probed = status;
         DescriberActions actions;
         describer_.OnProbed(number, probed, plan_(), actions);
@@ -101,7 +103,7 @@ void DescriberShell::Perform(const ReportCheck& action) {
   request.set_number(action.number);
   request.set_check(true);
   request.set_ok(action.format.has_value());
-  if (action.format) *request.mutable_format() = ToProto(*action.format);
+  if (action.format) *request.mutable_format() = FormatToProto(*action.format);
   request.set_error(action.error);
   rpc_.Call<directory::v1::ReportPlayRequest, directory::v1::ReportPlayResponse>(
       request, options_.call_timeout,
