@@ -15,11 +15,13 @@ constexpr uint8_t kFlagDiscontinuity = 0x80;
 constexpr uint8_t kFlagRandomAccess = 0x40;
 constexpr uint8_t kFlagPcr = 0x10;
 
-// 33 bits in 90 kHz, 6 reserved, 9 bits of 1/300.
-uint64_t ReadPcr(ByteReader& reader) {
+// 33 bits in 90 kHz, 6 reserved, 9 bits of 1/300. Nothing: that last part is no such fraction.
+std::optional<uint64_t> ReadPcr(ByteReader& reader) {
   const uint64_t high = reader.U32();
   const uint64_t low = reader.U16();
-  return (high << 1 | low >> 15) * 300 + (low & 0x1ff);
+  const uint64_t extension = low & 0x1ff;
+  if (extension >= 300) return std::nullopt;
+  return (high << 1 | low >> 15) * 300 + extension;
 }
 
 void WritePcr(uint64_t pcr, ByteWriter& writer) {

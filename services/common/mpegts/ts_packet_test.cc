@@ -71,6 +71,11 @@ TEST(TsPacketTest, RefusesWhatIsNoPacket) {
   EXPECT_EQ(ParsePacket(bytes).error(), PacketError::kBadAdaptationField);
   bytes[4] = 3;  // cannot hold the PCR that its flags promise
   EXPECT_EQ(ParsePacket(bytes).error(), PacketError::kBadAdaptationField);
+  // Stuffing with the flag of a PCR: no time of any clock.
+  bytes[4] = 183;
+  ASSERT_TRUE(ParsePacket(bytes).ok());
+  EXPECT_EQ(ParsePacket(bytes)->pcr, std::nullopt);
+  bytes[4] = 3;
   bytes[0] = 0x46;
   EXPECT_EQ(ParsePacket(bytes).error(), PacketError::kNoSync);
   for (size_t size = 0; size < kPacketSize; ++size) {
