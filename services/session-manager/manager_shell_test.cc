@@ -298,10 +298,13 @@ TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
     return std::all_of(endpoints.begin(), endpoints.end(),
                        [](const EndpointView& each) { return each.state.synced; });
   };
-  for (int i = 0; i < 2000 && !all_synced(); ++i) {
-    loop.At(MonoNow() + 10ms, [&] { loop.Stop(); });
-    loop.Run();
-  }
+  const MonoTime end = MonoNow() + 20s;
+  const std::function<void()> look = [&] {
+    if (all_synced() || MonoNow() > end) return loop.Stop();
+    loop.At(MonoNow() + 10ms, look);
+  };
+  loop.At(MonoNow(), look);
+  loop.Run();
   std::vector<std::string> endpoints;
   for (const EndpointView& each : shell.Endpoints()) {
     EXPECT_TRUE(each.state.synced) << each.service;

@@ -81,8 +81,9 @@ TEST(Mp4FramerTest, ReadsFormatAndLengths) {
   EXPECT_EQ(aac.formats[0].ToString(), "AAC-LC 44.1 kHz stereo");
   EXPECT_EQ(aac.frames[0].samples, 1024u);
   EXPECT_EQ(aac.frames[0].sample_rate, 44100u);
-  const std::string config("\x02\x12\x10", 3);  // its length, LC at 44.1 kHz, two channels
-  EXPECT_EQ(Frame(Replace(ReadSample(kCmaf), config, "\x02\x11\x88")).formats[0].ToString(),
+  // LC at 44.1 kHz, two channels, and the sync word of an extension that says no SBR.
+  const std::string config("\x12\x10\x56", 3);
+  EXPECT_EQ(Frame(Replace(ReadSample(kCmaf), config, "\x11\x88\x56")).formats[0].ToString(),
             "AAC-LC 48 kHz mono");
   const Framed opus = Frame(ReadSample(kOpus));
   EXPECT_EQ(opus.formats[0].codec, AudioCodec::kOpus);

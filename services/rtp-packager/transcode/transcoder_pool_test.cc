@@ -64,8 +64,9 @@ class TranscoderPoolTest : public ::testing::Test {
         again_ = loop_.At(MonoNow() + 1ms, [this] { turn_(); });
         return;
       }
+      std::promise<void>& told = over;  // the captures end with turn_
       turn_ = nullptr;
-      over.set_value();
+      told.set_value();
     };
     loop_.Post([this] { turn_(); });
     over.get_future().wait();
