@@ -80,6 +80,11 @@ std::vector<std::string> RestartKeys(const PackagerConfig& running, const Packag
   note("lookup_cache", running.http.lookup_cache, wanted.http.lookup_cache);
   note("connect_timeout", running.http.connect_timeout, wanted.http.connect_timeout);
   note("answer_timeout", running.http.answer_timeout, wanted.http.answer_timeout);
+  note("http_proxy, no_proxy", running.http.proxy, wanted.http.proxy);
+  note("hls_audio_bits_max", running.http.hls.audio_bits_max, wanted.http.hls.audio_bits_max);
+  note("transcoders_max", running.transcoders.transcoders_max, wanted.transcoders.transcoders_max);
+  note("transcode_bitrate", running.transcoders.bits_per_second,
+       wanted.transcoders.bits_per_second);
   return keys;
 }
 

@@ -35,7 +35,12 @@ TEST(PackagerConfigTest, KeysThatNeedARestartAreNamed) {
   EXPECT_THAT(RestartKeys(running, wanted), ::testing::IsEmpty());
   wanted.core.rtp_port = 6004;
   wanted.http.user_agent = "x";
-  EXPECT_THAT(RestartKeys(running, wanted), ::testing::ElementsAre("rtp_port", "user_agent"));
+  std::string fault;
+  wanted.http.proxy = *ProxyRules::Parse("http://192.0.2.1:3128", {}, fault);
+  wanted.transcoders.transcoders_max = 3;
+  EXPECT_THAT(
+      RestartKeys(running, wanted),
+      ::testing::ElementsAre("rtp_port", "user_agent", "http_proxy, no_proxy", "transcoders_max"));
 }
 
 TEST(PackagerConfigTest, ReadsWhatIsThere) {

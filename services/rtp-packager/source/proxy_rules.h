@@ -27,10 +27,13 @@ class ProxyRules {
   // always reached directly, where it may be reached at all: the proxy is never asked for it.
   const SourceUrl* For(std::string_view host, const IpAddress& address) const;
 
+  bool operator==(const ProxyRules&) const = default;
+
  private:
   struct Prefix {
     IpAddress base;
     size_t length = 0;
+    bool operator==(const Prefix&) const = default;
   };
   static std::optional<Prefix> ParsePrefix(std::string_view text);
 
