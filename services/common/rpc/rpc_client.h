@@ -108,7 +108,8 @@ class WatchClient {
 
  private:
   struct Reader : grpc::ClientReadReactor<Response> {
-    explicit Reader(WatchClient& owner) : watch(owner), client(owner.client_), alive(owner.alive_) {}
+    explicit Reader(WatchClient& owner)
+        : watch(owner), client(owner.client_), alive(owner.alive_) {}
     void OnReadDone(bool ok) override {
       if (!ok) {
         this->RemoveHold();

@@ -30,7 +30,7 @@ std::vector<uint8_t> Wrap(const AudioFormat& format, const std::vector<AudioFram
 struct Sample {
   const char* name;
   const char* codec;  // libavformat names all layers of MPEG-1 so
-  size_t header;  // bytes before each frame
+  size_t header;      // bytes before each frame
 };
 
 TEST(LibavTsTest, ReadsOurStreams) {
