@@ -476,8 +476,7 @@ TEST_F(HttpSourceTest, EndsWhenTheMediaEnds) {
 TEST_F(HttpSourceTest, RefusesAListTooLarge) {
   TestServer server([](TestConnection& connection) {
     connection.Write("HTTP/1.1 200 OK\r\nContent-Type: audio/x-mpegurl\r\n\r\n#EXTM3U\r\n");
-    std::string comments;
-    while (comments.size() < 64 * 1024) comments += "#comment\r\n";
+    const std::string comments(64 * 1024, '#');
     while (connection.Write(comments)) {
     }
   });
