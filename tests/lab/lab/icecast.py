@@ -3,6 +3,7 @@
 import base64
 import json
 import shutil
+import signal
 import subprocess
 import urllib.parse
 import urllib.request
@@ -69,15 +70,23 @@ class Icecast:
                 charset=escape(self.charset),
             )
         )
-        self.process = self.host.ns.start(["icecast2", "-c", config], "icecast2", user="icecast2")
-        wait_until(self._answers, 10, "icecast2 answers")
+        # Debian's icecast2 2.4.4 sometimes crashes as it starts on a loaded machine, before it has logged anything.
+        for _ in range(3):
+            self.process = self.host.ns.start(["icecast2", "-c", config], "icecast2", user="icecast2")
+            wait_until(lambda: self._answers() or self._has_crashed(), 10, "icecast2 answers")
+            if not self._has_crashed():
+                return
+        raise RuntimeError("icecast2 crashed three times as it started")
+
+    def _has_crashed(self) -> bool:
+        return self.process.returncode == -signal.SIGSEGV
 
     def _answers(self) -> bool:
         try:
             self.host.ns.http(f"http://[::1]:{self.port}/status-json.xsl")
             return True
         except OSError:
-            if not self.process.alive():
+            if not self.process.alive() and not self._has_crashed():
                 raise RuntimeError(f"icecast2 ended with {self.process.returncode}: {self.process.log()}") from None
             return False
 

@@ -7,6 +7,7 @@ import pytest
 
 from lab import (
     FIRST_NUMBER,
+    SERVICES,
     TONE,
     TONE_NUMBER,
     FfmpegListener,
@@ -25,7 +26,11 @@ UDP_MULTICAST = ["-rtsp_transport", "udp_multicast"]
 @pytest.fixture
 def told(unstarted):
     unstarted.headend.config["sap-announcer"] = {"rtsp_port": PORT}
-    return unstarted.start()
+    unstarted.start()
+    # Before it knows the number plan, the manager can tell nobody anything: 503.
+    connected = "headwater_session_manager_endpoint_connected"
+    wait_until(lambda: unstarted.headend.metric("session-manager", connected) == len(SERVICES) - 1, 20, "the number plan")
+    return unstarted
 
 
 def url(scene, path, family="ipv6"):
