@@ -19,7 +19,8 @@ set(HEADWATER_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -W
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
    (CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR HEADWATER_SANITIZE OR HEADWATER_TSAN))
   # gcc 12 reports these two wrongly from inside libstdc++ when it optimises (PR 105329, 105651).
-  list(APPEND HEADWATER_WARNINGS -Wno-restrict -Wno-maybe-uninitialized)
+  list(APPEND HEADWATER_WARNINGS -Wno-restrict -Wno-maybe-uninitialized
+    -Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds)
 endif()
 find_program(HEADWATER_MOLD mold)
 if(HEADWATER_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

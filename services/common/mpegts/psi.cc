@@ -48,10 +48,9 @@ std::vector<uint8_t> DvbText(std::string_view text) {
   size_t size = std::min(text.size(), kNameMax);
   while (size > 0 && size < text.size() && (text[size] & 0xc0) == 0x80) --size;
   text = text.substr(0, size);
-  std::vector<uint8_t> out;
   const bool ascii =
       std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
-  if (!ascii) out.push_back(kUtf8);
+  std::vector<uint8_t> out(ascii ? 0 : 1, kUtf8);
   out.insert(out.end(), text.begin(), text.end());
   return out;
 }
