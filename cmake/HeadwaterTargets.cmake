@@ -18,7 +18,7 @@ target_link_libraries(headwater_options INTERFACE Threads::Threads)
 set(HEADWATER_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror -Wno-missing-field-initializers)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND
    (CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo" OR HEADWATER_SANITIZE OR HEADWATER_TSAN))
-  # gcc 12 reports these two wrongly from inside libstdc++ when it optimises (PR 105329, 105651).
+  # gcc 12 reports these wrongly from inside libstdc++ when it optimises (PR 105329, 105651 and kin).
   list(APPEND HEADWATER_WARNINGS -Wno-restrict -Wno-maybe-uninitialized
     -Wno-stringop-overread -Wno-stringop-overflow -Wno-array-bounds)
 endif()
