@@ -84,12 +84,12 @@ def test_every_behaviour(server):
         if row.name not in listeners:
             scene.bob.join(GROUPS[row.name])
     began = time.monotonic()
-    errors = collect_errors(scene, 60)
+    errors = collect_errors(scene, 180)
     wrong = [f"{row.name}: {errors.get(row.name)}" for row in FAILING if row.words not in errors.get(row.name, "")]
     with ThreadPoolExecutor(len(listeners)) as pool:
         told = pool.map(lambda row: (row.name, heard(row, listeners[row.name])), [r for r in PLAYING if r.ffmpeg])
         wrong += [f"{name}: {fault}" for name, fault in told if fault]
-    rtp = rtp_of(capture, 30)
+    rtp = rtp_of(capture, 60)
     for row in PLAYING:
         packets = rtp.get(GROUPS[row.name], [])
         if len(packets) < 10 * row.seconds:
