@@ -188,8 +188,8 @@ TEST_F(PackagerShellTest, HearsReportsWithoutJoining) {
   Run(300ms);
   EXPECT_EQ(shell_->core().Status(ChannelOf(kGroup6))->receivers.receivers, 2u);
   EXPECT_EQ(shell_->core().Status(ChannelOf(kGroup4))->receivers.receivers, 0u);
-  EXPECT_EQ(ReadAll("/proc/net/igmp6").find("ff3e"), std::string::npos);
-  EXPECT_EQ(ReadAll("/proc/net/mcfilter6").find("ff3e"), std::string::npos);
+  EXPECT_EQ(ReadAll("/proc/net/igmp6").find("ff3e0040"), std::string::npos);
+  EXPECT_EQ(ReadAll("/proc/net/mcfilter6").find("ff3e0040"), std::string::npos);
   // 239.192.0.1 as /proc writes it.
   EXPECT_EQ(ReadAll("/proc/net/igmp").find("0100C0EF"), std::string::npos);
 }
