@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 5> kNotAllowed = {"ANNOUNCE", "PAUSE", "R
                                                          "SET_PARAMETER"};
 constexpr char kPublic[] = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER";
 constexpr size_t kCSeqDigitsMax = 10;
-// Of a URL that is sent back.
+// RTCP is the next one.
 constexpr uint16_t kRtpPort = 5004;
 
 // The constant itself, for counting: what a player calls its method is not.
