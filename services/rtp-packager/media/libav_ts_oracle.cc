@@ -36,17 +36,11 @@ int ReadBytes(void* opaque, uint8_t* data, int size) {
   return static_cast<int>(count);
 }
 
-int WriteBytes(void* opaque, uint8_t* data, int size) {
-  auto& out = *static_cast<std::vector<uint8_t>*>(opaque);
-  out.insert(out.end(), data, data + size);
-  return size;
-}
-
-AVFormatContext* Open(Bytes* rest, const char* demuxer) {
+AVFormatContext* Open(Bytes* rest) {
   AVFormatContext* input = avformat_alloc_context();
   auto* buffer = static_cast<unsigned char*>(av_malloc(kBuffer));
   input->pb = avio_alloc_context(buffer, kBuffer, 0, rest, ReadBytes, nullptr, nullptr);
-  HW_CHECK(avformat_open_input(&input, nullptr, av_find_input_format(demuxer), nullptr) == 0);
+  HW_CHECK(avformat_open_input(&input, nullptr, av_find_input_format("mpegts"), nullptr) == 0);
   HW_CHECK(avformat_find_stream_info(input, nullptr) >= 0);
   return input;
 }
@@ -64,7 +58,7 @@ DemuxedByLibav DemuxWithLibav(Bytes stream) {
   DemuxedByLibav out;
   complaints = &out.complaints;
   av_log_set_callback(TakeComplaint);
-  AVFormatContext* input = Open(&stream, "mpegts");
+  AVFormatContext* input = Open(&stream);
   const int audio = av_find_best_stream(input, AVMEDIA_TYPE_AUDIO, -1, -1, nullptr, 0);
   if (audio >= 0) out.codec = avcodec_get_name(input->streams[audio]->codecpar->codec_id);
   if (input->nb_programs > 0) {
@@ -84,32 +78,6 @@ DemuxedByLibav DemuxWithLibav(Bytes stream) {
   Close(input);
   av_log_set_callback(av_log_default_callback);
   complaints = nullptr;
-  return out;
-}
-
-std::vector<uint8_t> MuxWithLibav(Bytes stream, const char* demuxer) {
-  std::vector<uint8_t> out;
-  AVFormatContext* input = Open(&stream, demuxer);
-  AVFormatContext* muxer = nullptr;
-  HW_CHECK(avformat_alloc_output_context2(&muxer, nullptr, "mpegts", nullptr) >= 0);
-  auto* buffer = static_cast<unsigned char*>(av_malloc(kBuffer));
-  muxer->pb = avio_alloc_context(buffer, kBuffer, 1, &out, nullptr, WriteBytes, nullptr);
-  AVStream* to = avformat_new_stream(muxer, nullptr);
-  HW_CHECK(avcodec_parameters_copy(to->codecpar, input->streams[0]->codecpar) >= 0);
-  to->codecpar->codec_tag = 0;
-  HW_CHECK(avformat_write_header(muxer, nullptr) >= 0);
-  AVPacket* packet = av_packet_alloc();
-  while (av_read_frame(input, packet) == 0) {
-    av_packet_rescale_ts(packet, input->streams[0]->time_base, to->time_base);
-    HW_CHECK(av_write_frame(muxer, packet) >= 0);
-    av_packet_unref(packet);
-  }
-  av_packet_free(&packet);
-  av_write_trailer(muxer);
-  av_freep(&muxer->pb->buffer);
-  avio_context_free(&muxer->pb);
-  avformat_free_context(muxer);
-  Close(input);
   return out;
 }
 

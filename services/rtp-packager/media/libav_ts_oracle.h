@@ -24,7 +24,4 @@ struct DemuxedByLibav {
 };
 DemuxedByLibav DemuxWithLibav(Bytes stream);
 
-// A transport stream that libavformat makes of some elementary or Ogg stream.
-std::vector<uint8_t> MuxWithLibav(Bytes stream, const char* demuxer);
-
 }  // namespace headwater
