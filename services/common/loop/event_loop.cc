@@ -178,10 +178,16 @@ void EventLoop::RunTasks() {
     tasks.swap(tasks_);
   }
   if (!tasks.empty()) now_ = MonoNow();
-  for (Task& task : tasks) {
-    if (stop_) break;
+  while (!tasks.empty() && !stop_) {
+    Task task = std::move(tasks.front());
+    tasks.pop_front();
     task();
   }
+  if (tasks.empty()) return;
+  // Kept as promised: what they own is destroyed with the loop, not under those who still use it.
+  std::lock_guard lock(mutex_);
+  tasks_.insert(tasks_.begin(), std::make_move_iterator(tasks.begin()),
+                std::make_move_iterator(tasks.end()));
 }
 
 }  // namespace headwater

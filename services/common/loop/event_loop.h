@@ -40,7 +40,7 @@ class EventLoop {
   // Does nothing when it has run or never was.
   void Cancel(TimerId id);
 
-  // From any thread, in order. Tasks posted after Stop are dropped, unrun, when the loop is
+  // From any thread, in order. Tasks that have not run by Stop are dropped, unrun, when the loop is
   // destroyed.
   void Post(Task task);
 

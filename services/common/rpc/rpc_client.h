@@ -116,7 +116,7 @@ class WatchClient {
         return;
       }
       client.Post([this, message = std::move(response)] {
-        // The reader itself is deleted by a task posted after this one.
+        // Lives: the end is a task posted after this one.
         if (*alive) watch.OnMessage(message);
         OnTaken();
       });
@@ -148,11 +148,13 @@ class WatchClient {
       this->StartRead(&response);
     }
     void OnDone(const grpc::Status& status) override {
-      client.Complete(&context, [owned = std::shared_ptr<Reader>(this), status] {
+      client.Complete(&context, [owned = std::move(self), status] {
         if (*owned->alive) owned->watch.OnEnd(FromGrpc(status));
       });
     }
 
+    // gRPC's share, from the call's start to its end: the watch may have gone by then.
+    std::shared_ptr<Reader> self;
     WatchClient& watch;
     RpcClient& client;
     std::shared_ptr<bool> alive;
@@ -168,9 +170,10 @@ class WatchClient {
 
   void Connect() {
     retry_ = 0;
-    reader_ = new Reader(*this);  // deletes itself by OnDone
+    reader_ = std::make_shared<Reader>(*this);
+    reader_->self = reader_;
     client_.Register(&reader_->context);
-    start_(&reader_->context, reader_);
+    start_(&reader_->context, reader_.get());
     // So that it lives while nothing is being read; until the last read has failed.
     reader_->AddHold();
     reader_->StartRead(&reader_->response);
@@ -181,7 +184,7 @@ class WatchClient {
     callbacks_.on_message(response);
   }
   void OnEnd(const absl::Status& status) {
-    reader_ = nullptr;
+    reader_.reset();
     retry_ = client_.loop().At(client_.loop().now() + backoff_, [this] { Connect(); });
     backoff_ = std::min<Duration>(backoff_ * 2, 2s);
     if (callbacks_.on_end) callbacks_.on_end(status);
@@ -191,7 +194,8 @@ class WatchClient {
   RpcClient& client_;
   Start start_;
   Callbacks callbacks_;
-  Reader* reader_ = nullptr;
+  // Ours: the task that tells of an end may be dropped unrun by a loop that has stopped.
+  std::shared_ptr<Reader> reader_;
   Duration backoff_ = kFirstBackoff;
   EventLoop::TimerId retry_ = 0;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
