@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -39,6 +40,18 @@ TEST(EventLoopTest, RunsTasksOfOtherThreadsOnItsOwn) {
   });
   loop.Run();
   EXPECT_EQ(runs, 1000);
+}
+
+TEST(EventLoopTest, TasksThatHaveNotRunLiveAsLongAsTheLoop) {
+  const auto owned = std::make_shared<int>(1);
+  {
+    EventLoop loop;
+    loop.Post([&] { loop.Stop(); });
+    loop.Post([owned] { FAIL() << "runs after Stop"; });
+    loop.Run();
+    EXPECT_EQ(owned.use_count(), 2);
+  }
+  EXPECT_EQ(owned.use_count(), 1);
 }
 
 TEST(EventLoopTest, ACallbackMayRemoveItself) {
