@@ -27,8 +27,7 @@ session::v1::Session LiveSession() {
 // Every property that a committed schema requires is in the object, and nothing that it does not
 // know.
 void ExpectFits(const Json& object, const std::string& name) {
-  const std::string path =
-      std::string(HEADWATER_SOURCE_DIR) + "/services/headwaterctl/schema/" + name + ".json";
+  const std::string path = std::string("services/headwaterctl/schema/") + name + ".json";
   std::ifstream in(path);
   ASSERT_TRUE(in) << path;
   const Json schema = Json::parse(in);

@@ -68,7 +68,7 @@ TEST(PackagerConfigTest, NamesWhatIsWrong) {
 
 // Each key of README's table is a key, and each key is in README.
 TEST(PackagerConfigTest, ReadmeNamesEveryKey) {
-  std::ifstream readme(HEADWATER_SOURCE_DIR "/services/rtp-packager/README.md");
+  std::ifstream readme("services/rtp-packager/README.md");
   std::stringstream text;
   text << readme.rdbuf();
   // The message of an unknown key lists those that are allowed.

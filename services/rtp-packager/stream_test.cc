@@ -288,7 +288,7 @@ TEST_F(StreamTest, TitleIsShownWithItsAudio) {
 
 // Rows of README's table "| state | event | next |" against the code's.
 TEST(StreamTableTest, ReadmeHasTheTransitions) {
-  std::ifstream readme(HEADWATER_SOURCE_DIR "/services/rtp-packager/README.md");
+  std::ifstream readme("services/rtp-packager/README.md");
   std::vector<std::string> described;
   for (std::string line; std::getline(readme, line);) {
     for (const char* state : {"Opening", "Ready", "Sending", "Silent", "Failed"}) {

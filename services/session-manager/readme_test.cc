@@ -15,7 +15,7 @@ TEST(ReadmeTest, ShowsTheStateTable) {
     table += fmt::format("| {} | {} | {} |\n", ToString(row.from), ToString(row.event),
                          ToString(row.to));
   }
-  std::ifstream file(HEADWATER_SOURCE_DIR "/services/session-manager/README.md");
+  std::ifstream file("services/session-manager/README.md");
   std::stringstream readme;
   readme << file.rdbuf();
   EXPECT_NE(readme.str().find(table + "\n"), std::string::npos) << table;

@@ -17,7 +17,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 std::string Document(const std::string& name) {
-  std::ifstream in(std::string(HEADWATER_SOURCE_DIR "/tests/data/directories/") + name);
+  std::ifstream in(std::string("tests/data/directories/") + name);
   std::stringstream text;
   text << in.rdbuf();
   EXPECT_FALSE(text.str().empty()) << name;

@@ -130,7 +130,7 @@ std::vector<std::vector<uint8_t>> PacketsOfLibav(const AudioFormat& format,
 }
 
 std::vector<std::vector<uint8_t>> AudioPacketsOfLibav(const std::string& sample) {
-  const std::string path = std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + sample;
+  const std::string path = std::string("tests/data/media/") + sample;
   AVFormatContext* context = nullptr;
   HW_CHECK(avformat_open_input(&context, path.c_str(), nullptr, nullptr) == 0);
   HW_CHECK(avformat_find_stream_info(context, nullptr) >= 0);

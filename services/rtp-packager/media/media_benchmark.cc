@@ -16,8 +16,7 @@ namespace {
 constexpr size_t kChunk = 1448;
 
 std::vector<uint8_t> Load(const char* name) {
-  std::ifstream in(std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + name,
-                   std::ios::binary);
+  std::ifstream in(std::string("tests/data/media/") + name, std::ios::binary);
   std::vector<uint8_t> once{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
   std::vector<uint8_t> bytes;
   while (!once.empty() && bytes.size() < 1'000'000) {

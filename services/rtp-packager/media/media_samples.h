@@ -29,8 +29,7 @@ inline constexpr const char* kHeAac2 = "he_aac_v2_44100_stereo.aac";
 inline constexpr const char* kHeAac2Loas = "he_aac_v2_44100_stereo.loas";  // object type 29
 
 inline std::vector<uint8_t> ReadSample(const std::string& name) {
-  std::ifstream in(std::string(HEADWATER_SOURCE_DIR) + "/tests/data/media/" + name,
-                   std::ios::binary);
+  std::ifstream in(std::string("tests/data/media/") + name, std::ios::binary);
   EXPECT_TRUE(in.good()) << name;
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
