@@ -232,7 +232,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
 
   // The response at hand is the playlist: no second request for it.
   void PlayHls() {
-    HlsPlayer player(opener_.options_.hls);
+    HlsPlayer player(opener_.options_.hls, opener_.stats_.hls);
     const auto error = player.Begin(*walk_.current(), collected_, opener_.loop_.now());
     if (error) return Fail(error->reason, error->text);
     ClearTimer();

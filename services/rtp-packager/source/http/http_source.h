@@ -24,6 +24,7 @@ struct HttpSourceStats {
   uint64_t answered = 0;
   // Ends told to observers, by SourceErrorReason.
   std::array<uint64_t, static_cast<size_t>(SourceErrorReason::kInternal) + 1> closed = {};
+  HlsStats hls;
 };
 
 // Opens sources over HTTP: resolves, connects, follows redirects and lists, takes ICY apart. All on
