@@ -44,6 +44,7 @@ void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
   table.Read("user_agent", options.user_agent);
   table.Read("name_servers", options.name_servers);
   table.Read("ca_file", options.ca_file);
+  table.Read("station_json", options.station_json);
   table.Read("hls_audio_bits_max", options.hls.audio_bits_max, {8'000, 100'000'000});
   std::string proxy;
   std::vector<std::string> no_proxy;
@@ -81,6 +82,7 @@ std::vector<std::string> RestartKeys(const PackagerConfig& running, const Packag
   note("connect_timeout", running.http.connect_timeout, wanted.http.connect_timeout);
   note("answer_timeout", running.http.answer_timeout, wanted.http.answer_timeout);
   note("http_proxy, no_proxy", running.http.proxy, wanted.http.proxy);
+  note("station_json", running.http.station_json, wanted.http.station_json);
   note("hls_audio_bits_max", running.http.hls.audio_bits_max, wanted.http.hls.audio_bits_max);
   note("transcoders_max", running.transcoders.transcoders_max, wanted.transcoders.transcoders_max);
   note("transcode_bitrate", running.transcoders.bits_per_second,

@@ -61,6 +61,7 @@ class Instance : public ServiceInstance {
   void UpdateMetrics() {
     metrics_.Update(shell_->core(), shell_->sender_stats(), shell_->rtcp_dropped_total());
     metrics_.Update(transcoders_.Stats());
+    metrics_.Update(opener_.stats());
     metrics_timer_ = runtime_.loop.At(runtime_.loop.now() + options_.status_interval,
                                       [this] { UpdateMetrics(); });
   }

@@ -48,6 +48,7 @@ PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
   queue_seconds_max_ = AddGauge(registry, "headwater_rtp_packager_queue_seconds_max",
                                 "Media held in the deepest queue of all streams.");
   AddTranscodes(registry);
+  AddSources(registry);
   packets_ = AddCounter(registry, "headwater_rtp_packager_packets_total",
                         "RTP packets, once for each session.");
   octets_ = AddCounter(registry, "headwater_rtp_packager_octets_total",
@@ -105,6 +106,47 @@ void PackagerMetrics::AddTranscodes(prometheus::Registry& registry) {
                                   "Streams that could not be transcoded.");
   transcode_cpu_ = AddCounter(registry, "headwater_rtp_packager_transcode_cpu_seconds_total",
                               "CPU time of ended transcodes' threads.");
+}
+
+void PackagerMetrics::AddSources(prometheus::Registry& registry) {
+  hls_segments_ = AddCounter(registry, "headwater_rtp_packager_hls_segments_total",
+                             "HLS segments that came whole.");
+  hls_missed_ = AddCounter(registry, "headwater_rtp_packager_hls_segments_missed_total",
+                           "HLS segments left out.");
+  hls_playlists_ = AddCounter(registry, "headwater_rtp_packager_hls_playlists_total",
+                              "HLS lists of segments read.");
+  hls_discontinuities_ = AddCounter(registry, "headwater_rtp_packager_hls_discontinuities_total",
+                                    "Segments of another encoder or other parameters.");
+  hls_resets_ = AddCounter(registry, "headwater_rtp_packager_hls_resets_total",
+                           "Times that a server numbered its segments anew.");
+  auto& changes = prometheus::BuildCounter()
+                      .Name("headwater_rtp_packager_hls_variant_changes_total")
+                      .Help("Changes to another variant of a station.")
+                      .Register(registry);
+  constexpr std::array<const char*, kChangeReasons> kReasons = {"failed", "slow", "fast"};
+  for (size_t i = 0; i < kChangeReasons; ++i) {
+    hls_changes_[i] = &changes.Add({{"reason", kReasons[i]}});
+  }
+  auto& requests = prometheus::BuildCounter()
+                       .Name("headwater_rtp_packager_status_requests_total")
+                       .Help("Status pages asked for because a stream told no title.")
+                       .Register(registry);
+  constexpr std::array<const char*, kStatusResults> kResults = {"title", "no_title", "failed"};
+  for (size_t i = 0; i < kStatusResults; ++i) {
+    status_requests_[i] = &requests.Add({{"result", kResults[i]}});
+  }
+}
+
+void PackagerMetrics::Update(const HttpSourceStats& sources) {
+  Follow(hls_segments_, sources.hls.segments);
+  Follow(hls_missed_, sources.hls.missed_segments);
+  Follow(hls_playlists_, sources.hls.playlists);
+  Follow(hls_discontinuities_, sources.hls.discontinuities);
+  Follow(hls_resets_, sources.hls.resets);
+  const std::array<uint64_t, kChangeReasons> changes = {
+      sources.hls.changes_failed, sources.hls.changes_slow, sources.hls.changes_fast};
+  for (size_t i = 0; i < kChangeReasons; ++i) Follow(hls_changes_[i], changes[i]);
+  for (size_t i = 0; i < kStatusResults; ++i) Follow(status_requests_[i], sources.status[i]);
 }
 
 void PackagerMetrics::Update(const TranscoderPoolStats& transcoders) {

@@ -9,6 +9,7 @@
 
 #include "services/rtp-packager/multicast_sender.h"
 #include "services/rtp-packager/packager.h"
+#include "services/rtp-packager/source/http/http_source.h"
 #include "services/rtp-packager/transcode/transcoder_pool.h"
 
 namespace headwater::packager {
@@ -22,14 +23,17 @@ class PackagerMetrics {
   // Once a second.
   void Update(const Packager& core, const MulticastSender::Stats& sender, uint64_t rtcp_dropped);
   void Update(const TranscoderPoolStats& transcoders);
+  void Update(const HttpSourceStats& sources);
   // A session's source has been requested; its first RTP has left: since it was applied.
   void OnRequested(Duration since_applied);
   void OnFirstRtp(Duration since_applied);
 
  private:
   void AddTranscodes(prometheus::Registry& registry);
+  void AddSources(prometheus::Registry& registry);
 
   static constexpr size_t kStates = 5;
+  static constexpr size_t kChangeReasons = 3;
 
   std::array<prometheus::Gauge*, kStates> sessions_;
   prometheus::Gauge* streams_;
@@ -39,6 +43,13 @@ class PackagerMetrics {
   prometheus::Counter* transcodes_refused_;
   prometheus::Counter* transcodes_failed_;
   prometheus::Counter* transcode_cpu_;
+  prometheus::Counter* hls_segments_;
+  prometheus::Counter* hls_missed_;
+  prometheus::Counter* hls_playlists_;
+  prometheus::Counter* hls_discontinuities_;
+  prometheus::Counter* hls_resets_;
+  std::array<prometheus::Counter*, kChangeReasons> hls_changes_;
+  std::array<prometheus::Counter*, kStatusResults> status_requests_;
   prometheus::Counter* packets_;
   prometheus::Counter* octets_;
   prometheus::Counter* datagrams_;

@@ -190,6 +190,7 @@ void Stream::DrainIntake(MonoTime now) {
         Fire(StreamEvent::kFormatKnown);
         break;
       case MediaStep::kTitle:
+        if (source_ && !intake_->title().title.empty()) source_->SetTitled();
         OnTitle(intake_->title());
         break;
       case MediaStep::kEnd:

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "services/rtp-packager/media/media_samples.h"
 #include "services/rtp-packager/packager_fixture.h"
 
 namespace headwater::packager {
@@ -284,6 +285,15 @@ TEST_F(StreamTest, TitleIsShownWithItsAudio) {
   Play(4s);
   EXPECT_EQ(StatusOf(V6()).texts.title, "Second");
   EXPECT_EQ(StatusOf(V6()).texts.url, "http://s.example/");
+}
+
+TEST_F(StreamTest, TitlesInTheMediaAreToldToTheSource) {
+  Apply(Request(V6(), true));
+  opener_.latest().Answer({.url = "http://a.example/", .content_type = "audio/ogg"});
+  opener_.latest().Title({.title = "From elsewhere", .url = ""});
+  EXPECT_FALSE(opener_.latest().titled());
+  opener_.latest().Media(ReadSample(kOpus));
+  EXPECT_TRUE(opener_.latest().titled());
 }
 
 // Rows of README's table "| state | event | next |" against the code's.

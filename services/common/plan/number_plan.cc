@@ -323,7 +323,11 @@ std::optional<IpAddress> NumberPlan::GroupV6(uint32_t number, const GroupChoice&
     std::copy_n(block.base.bytes().begin(), 8, bytes.begin() + 4);
   }
   for (size_t i = 0; i < 4; ++i) bytes[12 + i] = static_cast<uint8_t>(number >> (24 - 8 * i));
-  return IpAddress::V6(bytes);
+  const IpAddress group = IpAddress::V6(bytes);
+  // A group bound to another number by hand does not stand for this one.
+  const auto bound = number_by_group_.find(group);
+  if (bound != number_by_group_.end() && bound->second != number) return std::nullopt;
+  return group;
 }
 
 std::optional<IpAddress> NumberPlan::GroupV4(uint32_t number) const {

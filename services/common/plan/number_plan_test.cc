@@ -256,6 +256,16 @@ TEST(NumberPlanTest, ReportsABindingInsideAWindowAndKeepsTheGroupForIt) {
   EXPECT_EQ(plan.GroupV4(0x80000009), std::nullopt);
 }
 
+TEST(NumberPlanTest, AnIpv6GroupBoundToAnotherNumberStandsForThatAlone) {
+  PlanConfig config = DesignConfig();
+  const IpAddress group = Address("ff3e:40:2001:db8:d0be:f00d:8000:9");
+  config.bindings.push_back({group, 0x90000001});
+  const NumberPlan plan = Plan(config);
+  EXPECT_EQ(plan.GroupV6(0x90000001), group);
+  EXPECT_EQ(plan.GroupV6(0x80000009), std::nullopt);
+  EXPECT_EQ(plan.GroupV6(0x80000009, {.scope = 5}), Address("ff35:40:2001:db8:d0be:f00d:8000:9"));
+}
+
 TEST(NumberPlanTest, GroupsAndNumbersAreInverse) {
   const NumberPlan plan = Plan();
   for (const uint32_t number :

@@ -180,6 +180,9 @@ TEST(FramerTest, NamesWhatItCannotSend) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {std::string("OggS\0\2", 6) + std::string(22, '\1') + "\1vorbis", "Ogg Vorbis"},
       {"fLaC" + std::string(40, '\1'), "FLAC"},
+      {".snd" + std::string(40, '\1'), "AU"},
+      {"\x0b\x77\x12\x34\x14\x40" + std::string(40, '\1'), "AC-3"},
+      {"\x0b\x77\x01\xff\x3f\x80" + std::string(40, '\1'), "AC-3"},
       {"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + std::string(40, '\1'), "ASF"},
       {"\n <!DOCTYPE html><html>  ", "an HTML"},
       {"<HTML><body>not found</body>", "an HTML"},

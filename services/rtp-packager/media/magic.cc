@@ -43,6 +43,7 @@ constexpr std::array kMagics = std::to_array<Magic>({
     {0, "FLV\x01"sv, "Flash video"},
     {0, "wvpk"sv, "WavPack"},
     {0, "caff"sv, "Core Audio"},
+    {0, ".snd"sv, "AU"},
     {0, "#EXTM3U"sv, "an M3U playlist", Container::kNotMedia},
     {0, "[playlist]"sv, "a PLS playlist", Container::kNotMedia},
 });
@@ -88,6 +89,15 @@ bool IsLoas(Bytes bytes) {
   return ReadLatmConfig(element).has_value();
 }
 
+// The header of a frame, of which two bytes alone would be found in any noise: AC-3 (ETSI TS 102
+// 366 section 4.4.1), or E-AC-3 (annex E), which counts its bsid from 11.
+bool IsAc3(Bytes bytes) {
+  if (bytes.size() < 6 || bytes[0] != 0x0b || bytes[1] != 0x77) return false;
+  const int bsid = bytes[5] >> 3;
+  const bool has_rate = bytes[4] >> 6 != 3 && (bytes[4] & 0x3f) < 38;
+  return bsid <= 10 ? has_rate : bsid <= 16;
+}
+
 const Magic* FindMagic(Bytes first_bytes) {
   const std::string_view text = AsText(first_bytes);
   for (const Magic& magic : kMagics) {
@@ -117,6 +127,7 @@ std::optional<Container> ContainerOf(Bytes first_bytes, bool complete) {
   if (IsMarkup(AsText(first_bytes))) return Container::kNotMedia;
   if (IsTransportStream(first_bytes)) return Container::kTransportStream;
   if (IsLoas(first_bytes)) return Container::kLoas;
+  if (IsAc3(first_bytes)) return Container::kUnsupported;
   return Container::kElementary;
 }
 
@@ -125,6 +136,7 @@ std::string_view NameOfMagic(Bytes first_bytes) {
   if (IsMarkup(AsText(first_bytes))) return "an HTML or XML page";
   if (IsTransportStream(first_bytes)) return "an MPEG transport stream";
   if (IsLoas(first_bytes)) return "AAC in LATM";
+  if (IsAc3(first_bytes)) return "AC-3";
   return {};
 }
 

@@ -23,6 +23,7 @@ class FakeSourceOpener : public SourceOpener {
     // Neither closed nor destroyed by its owner. The calls below do nothing when it is not.
     bool alive() const { return observer_ != nullptr; }
     bool paused() const { return paused_; }
+    bool titled() const { return titled_; }
 
     void Requested(MonoTime time) {
       if (alive()) observer_->OnRequested(time);
@@ -45,6 +46,7 @@ class FakeSourceOpener : public SourceOpener {
     SourceRequest request_;
     SourceObserver* observer_;
     bool paused_ = false;
+    bool titled_ = false;
   };
 
   std::unique_ptr<Source> Open(const SourceRequest& request, SourceObserver& observer) override {
@@ -63,6 +65,7 @@ class FakeSourceOpener : public SourceOpener {
     explicit Handle(std::shared_ptr<Opening> opening) : opening_(std::move(opening)) {}
     ~Handle() override { opening_->observer_ = nullptr; }
     void SetPaused(bool paused) override { opening_->paused_ = paused; }
+    void SetTitled() override { opening_->titled_ = true; }
 
    private:
     std::shared_ptr<Opening> opening_;

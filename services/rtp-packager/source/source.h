@@ -91,6 +91,8 @@ class Source {
   // Paused, it reads no further: TCP holds the server back, and no time limit for silence runs.
   // What has been read already may still come. May be called from within the observer's calls.
   virtual void SetPaused(bool paused) { static_cast<void>(paused); }
+  // The media itself tells titles: they need not be looked for elsewhere. May be called likewise.
+  virtual void SetTitled() {}
 };
 
 struct SourceRequest {

@@ -36,6 +36,7 @@ _MP3_FILE = ("-c:a", "libmp3lame", "-b:a", "128k", "-id3v2_version", "0", "-writ
 # mount format: encoder options, muxer, content type
 _FORMATS = {
     "mp3": (["-c:a", "libmp3lame"], "mp3", "audio/mpeg"),
+    "mp2": (["-c:a", "mp2"], "mp2", "audio/mpeg"),
     "aac": (["-c:a", "aac"], "adts", "audio/aac"),
     "opus": (["-c:a", "libopus"], "ogg", "application/ogg"),
     "vorbis": (["-c:a", "libvorbis"], "ogg", "application/ogg"),

@@ -60,8 +60,8 @@ class FfmpegListener:
         with self._lock:
             return len(self._pcm) / 2 / sound.RATE
 
-    def tone_seconds(self, frequency: float) -> float:
-        return sound.tone_seconds(self.pcm(), frequency)
+    def tone_seconds(self, *frequencies: float) -> float:
+        return sound.tone_seconds(self.pcm(), *frequencies)
 
     def wait_decoded(self, seconds: float, timeout: float) -> None:
         def enough() -> bool:
@@ -110,6 +110,9 @@ class GstListener:
     @property
     def decoded_seconds(self) -> float:
         return len(self.pcm()) / 2 / sound.RATE
+
+    def tone_seconds(self, *frequencies: float) -> float:
+        return sound.tone_seconds(self.pcm(), *frequencies)
 
     def wait_decoded(self, seconds: float, timeout: float) -> None:
         def enough() -> bool:

@@ -32,11 +32,11 @@ def tone_share(pcm: Sequence[int], frequency: float) -> float:
     return 2 * power / (len(pcm) * energy)
 
 
-def tone_seconds(raw: bytes, frequency: float, share: float = 0.8) -> float:
-    """For how many seconds of `raw` the tone at `frequency` is what is heard, in windows of 100 ms."""
+def tone_seconds(raw: bytes, *frequencies: float, share: float = 0.8) -> float:
+    """For how many seconds of `raw` the tone at `frequencies` (all of them at once) is what is heard, in windows of 100 ms."""
     pcm, window = samples(raw), RATE // 10
-    heard = sum(tone_share(pcm[i : i + window], frequency) >= share for i in range(0, len(pcm) - window + 1, window))
-    return heard / 10
+    windows = (pcm[i : i + window] for i in range(0, len(pcm) - window + 1, window))
+    return sum(sum(tone_share(each, frequency) for frequency in frequencies) >= share for each in windows) / 10
 
 
 def silent_seconds(raw: bytes, below: float = 50) -> float:

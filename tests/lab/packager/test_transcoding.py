@@ -34,6 +34,7 @@ def test_both_stock_players_hear_what_has_no_payload(unstarted, codec, title):
         other.wait_decoded(3, 30)
         other.leave()
     assert listener.tone_seconds(TONE) >= 2.5
+    assert other.tone_seconds(TONE) >= 2.5
     assert not sequence_gaps(scene.capture.select(of_kind("rtp", scene.group6)))
     assert not scene.capture.malformed()
 

@@ -37,6 +37,7 @@ def test_a_station_that_sends_a_transport_stream(unstarted, encode):
         other.wait_decoded(3, 30)
         other.leave()
     assert listener.tone_seconds(TONE) >= 2.5
+    assert other.tone_seconds(TONE) >= 2.5
 
 
 @pytest.mark.parametrize("options", [dict(format="mp3"), dict(format="aac", bitrate="64k"),
@@ -58,6 +59,7 @@ def test_every_stock_player_hears_a_directory_in_a_transport_stream(unstarted, t
     other.wait_decoded(3, 30)
     other.leave()
     assert listener.tone_seconds(TONE) >= 2
+    assert other.tone_seconds(TONE) >= 2
     assert television.tone_seconds(TONE) >= 2
     television.leave()
     assert not scene.capture.malformed()

@@ -21,10 +21,10 @@ import zlib
 from pathlib import Path
 from typing import Callable
 
-from web import answer_names, make_media, play, send
+from recordings import FILES, SECONDS, TONE, make_files
+from web import answer_names, play, send
 
 PORT, TLS_PORT, STRANGER_PORT = 8080, 8443, 8444
-TONE = 660.0
 NAMES = {"radio.example": ["{ipv4}"], "wrong.example": ["{ipv4}"]}
 
 
@@ -55,6 +55,7 @@ class Row:
     urls: tuple[str, ...] = ()
     ffmpeg: bool = False
     seconds: float = 2
+    tones: tuple[float, ...] = (TONE,)
 
     @property
     def plays(self) -> bool:
@@ -159,6 +160,38 @@ def dying(seconds: float) -> Action:
     return serve
 
 
+def stored(kind: str, name: str) -> Action:
+    """A document of the folder; {path} is what was asked for."""
+    return lambda visit: doc(kind, (visit.directory / name.format(path=visit.path)).read_bytes())(visit)
+
+
+def recording(kind: str, *names: str) -> Action:
+    """Files of recordings.py one after the other, two seconds ahead of time, and then no more."""
+
+    def serve(visit: Visit) -> None:
+        began = time.monotonic()
+        send(visit.sock, f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n\r\n")
+        for number, name in enumerate(names):
+            data = (visit.directory / name).read_bytes()
+            for at in range(0, len(data), 2048):
+                send(visit.sock, data[at : at + 2048])
+                time.sleep(max(0.0, (number + at / len(data)) * SECONDS - 2 - (time.monotonic() - began)))
+        held(visit)
+
+    return serve
+
+
+def file(name: str, kind: str = "") -> Action:
+    """One of recordings.py, by its own type or by another."""
+    return recording(kind or FILES[name][0], name)
+
+
+def hls(folder: str) -> dict[str, Action]:
+    """What ffmpeg's hls muxer has made."""
+    pages = {"": stored("application/vnd.apple.mpegurl", f"{folder}/list"), "key": stored("", "key")}
+    return {**pages, "init": stored("video/mp4", folder + "/init"), "s": stored("video/mp2t", folder + "/{path}")}
+
+
 def by_bytes(text: str, delay: float) -> Action:
     return lambda visit: [(send(visit.sock, c), time.sleep(delay)) for c in text]
 
@@ -256,6 +289,12 @@ LISTS = [
     plays("uri-list", doc("text/uri-list", "# of one\r\n\r\nlive\r\n"), ffmpeg=True),
     plays("Reference", doc("video/x-ms-asf", "[Reference]\r\nRef1=live?MSWMExt=.asf\r\nRef2=missing\r\n"), ffmpeg=True),
     plays("shortcut", doc("application/octet-stream", "[InternetShortcut]\r\nURL=live\r\n")),
+    plays("WPL, mangled", doc("text/plain", "<?wpl version=1?><SMIL><BODY><SEQ><MEDIA SRC='live'>")),
+    plays("QTL, mangled", doc("text/html", "<?quicktime type='application/x-quicktime-media-link'?><EMBED autoplay SRC=live>")),
+    plays("RAM, mangled", each("\ufeff\r\r  http://{host}:8080/ram-mangled/live  \rrtsp:\r", "audio/x-realaudio")),
+    plays("uri-list, mangled", doc("text/uri-list", "\ufeff#\r#\r\r \tlive\t\r")),
+    plays("Reference, mangled", doc("text/plain", "\n[reference]\njunk\nREF9 = live \nref\n")),
+    plays("shortcut, mangled", doc("text/plain", "\ufeff[internetshortcut]\r\rurl = live\rIconFile=\r")),
     plays("lists in lists", {"": doc("audio/x-mpegurl", "a.xspf"),
                              "a.xspf": doc("", "<playlist><trackList><track><location>b.asx</location>"),
                              "b.asx": doc("", "<asx><entry><ref href=live>")}),
@@ -290,12 +329,16 @@ LISTS = [
     fails("DASH", "application/dash+xml is nothing to play", doc("application/dash+xml", "<?xml version='1.0'?><MPD>")),
     plays("HLS of MP3", {"": doc("text/plain", HLS + "#EXTINF:5,One\ntone\n#EXTINF:5,Two\ntone\n"),
                          "tone": lambda visit: doc("audio/mpeg", visit.tone())(visit)}, ffmpeg=True),
+    plays("HLS, mangled", {"": doc("", "\ufeff#EXTM3U\r#EXTINF\r#EXTINF:x,\rtone?1\r#EXT-X-\r\r#EXTINF:5\r tone?2 \r"
+                                   "#EXT-X-ENDLIST"), "tone": lambda visit: doc("audio/mpeg", visit.tone())(visit)}),
     fails("HLS without segments", "an HLS playlist without segments", doc("audio/x-mpegurl", HLS + "#EXT-X-ENDLIST\n")),
     fails("HLS of missing segments", "/a.ts: 404 Not Found", doc("audio/x-mpegurl", HLS + "#EXTINF:5,\na.ts\n")),
     fails("HLS of missing variants", "/b: 404 Not Found", doc("audio/x-mpegurl", "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=2\na\n"
                                                               "#EXT-X-STREAM-INF:BANDWIDTH=1\nb\n")),
     fails("HLS encrypted", "encrypted by SAMPLE-AES, which is not supported",
           doc("audio/x-mpegurl", HLS + '#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x"\n#EXTINF:5,\na.ts\n')),
+    fails("HLS of a key without a method", "encrypted by an unnamed method, which is not supported",
+          doc("audio/x-mpegurl", HLS + "#EXT-X-KEY\n#EXTINF:5,\na.ts\n")),
     fails("HLS without end", "a playlist larger than 1048576 bytes", begin("audio/x-mpegurl", raw(HLS),
                                                                            endless(b"#EXTINF:5,\na.ts\n"))),
 ]
@@ -390,8 +433,39 @@ HTTP = [
     fails("https from who speaks http", "TLS", {}, "https://[{ipv6}]:8080/x/live"),
 ]
 
-# Codecs and containers.
-MEDIA: list[Row] = []
+MEDIA = [
+    plays("MP2", file("mp2"), ffmpeg=True),
+    plays("MP3 behind a tag", file("tagged.mp3"), ffmpeg=True),
+    plays("AAC in ADTS", file("aac"), ffmpeg=True),
+    plays("HE-AAC", recording("audio/aacp", "he.aac"), ffmpeg=True, seconds=3, tones=(440.0, 660.0)),
+    plays("AAC in LATM", file("loas"), ffmpeg=True),
+    plays("AAC in fragmented MP4", file("frag.mp4"), ffmpeg=True),
+    plays("AAC in MP4 with its index first", file("m4a"), ffmpeg=True),
+    plays("MP2 in TS", file("mp2.ts"), ffmpeg=True),
+    plays("AAC in TS", file("aac.ts"), ffmpeg=True),
+    plays("LATM in TS", file("latm.ts"), ffmpeg=True),
+    plays("AC-3 in TS", file("ac3.ts"), ffmpeg=True),
+    plays("Opus in Ogg", file("opus"), ffmpeg=True),
+    plays("Vorbis in Ogg", file("vorbis"), ffmpeg=True),
+    plays("FLAC in Ogg", file("oga"), ffmpeg=True),
+    plays("Speex in Ogg", file("spx"), ffmpeg=True),
+    plays("FLAC", file("flac"), ffmpeg=True),
+    plays("WMA", file("wma"), ffmpeg=True),
+    plays("PCM in WAV", file("wav"), ffmpeg=True),
+    plays("AC-3", file("ac3"), ffmpeg=True),
+    plays("ALAC in MP4", file("alac.mp4"), ffmpeg=True),
+    plays("Opus in WebM", file("webm"), ffmpeg=True),
+    plays("AAC in Matroska", file("mka"), ffmpeg=True),
+    plays("AAC as MP3", file("aac", "audio/mpeg")),
+    plays("Opus as MP3", file("opus", "audio/mpeg")),
+    plays("TS as AAC", file("aac.ts", "audio/aac")),
+    plays("FLAC as text", file("flac", "text/plain")),
+    plays("a codec change in mid-stream", recording("audio/mpeg", "tagged.mp3", "aac"), ffmpeg=True, seconds=11),
+    plays("a codec change in Ogg", recording("audio/ogg", "opus", "vorbis"), ffmpeg=True, seconds=11),
+    plays("HLS of TS", hls("hls-ts"), ffmpeg=True),
+    plays("HLS of fragmented MP4", hls("hls-mp4"), ffmpeg=True),
+    plays("HLS of AES-128", hls("hls-key"), ffmpeg=True),
+]
 
 ROWS = LISTS + REDIRECTS + PAGES + HTTP + MEDIA
 
@@ -405,7 +479,7 @@ class Behaviours:
         self.directory.mkdir()
         names = {name: [text.format(ipv4=host.leg.ipv4) for text in texts] for name, texts in NAMES.items()}
         (self.directory / "names.json").write_text(json.dumps(names))
-        make_media(self.directory / "tone.mp3")
+        make_files(self.directory)
         for name in ("known", "stranger"):
             _make_certificate(self.directory / name)
         self.process = host.ns.start(["/usr/bin/python3", __file__, self.directory], "behaviours")
@@ -414,7 +488,8 @@ class Behaviours:
     @property
     def packager_config(self) -> dict:
         """What the packager must be told to find the names and to believe the one certificate."""
-        return {"name_servers": f"{self.host.leg.ipv4}:5300", "ca_file": str(self.directory / "known.cert")}
+        names = {"name_servers": f"{self.host.leg.ipv4}:5300", "ca_file": str(self.directory / "known.cert")}
+        return {**names, "transcoders_max": 64}  # of all rows at once, on however few CPUs
 
     def urls(self, row: Row) -> list[str]:
         return row.urls_on(self.host.leg.ipv6, self.host.leg.ipv4)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from behaviours import ROWS, TONE, Behaviours, Row
+from behaviours import ROWS, Behaviours, Row
 from lab import FIRST_NUMBER, Capture, FfmpegListener, Headend, Packet, Scene, group6, sequence_gaps, wait_until
 from lab.rpc import RpcError, call
 
@@ -54,7 +54,7 @@ def heard(row: Row, listener: FfmpegListener) -> str:
         listener.wait_decoded(row.seconds, 40)
     except (AssertionError, TimeoutError) as error:
         return f"ffmpeg: {str(error)[-300:]}"
-    tone = listener.tone_seconds(TONE)
+    tone = listener.tone_seconds(*row.tones)
     return "" if tone >= row.seconds - 0.5 else f"the tone for {tone} s of {listener.decoded_seconds:.1f}"
 
 

@@ -28,6 +28,7 @@ def test_both_stock_players_hear_the_best_variant_without_a_gap(unstarted, kind)
         other.wait_decoded(3, 30)
         other.leave()
     assert listener.tone_seconds(TONE) >= 19.5
+    assert other.tone_seconds(TONE) >= 2.5
     rtp = scene.capture.select(of_kind("rtp", scene.group6))
     assert not sequence_gaps(rtp)
     assert max(b.time - a.time for a, b in zip(rtp, rtp[1:])) < 1, "it stopped between segments"

@@ -50,3 +50,22 @@ def test_the_targets_of_a_list_are_tried_in_order(unstarted, web):
 def test_the_next_url_of_a_station_is_taken(unstarted, web):
     listen(unstarted, web.url("missing"), web.url("page"), web.url("live"))
     assert [request["path"] for request in web.requests()] == ["/missing", "/page", "/live"]
+
+
+def test_what_a_stream_does_not_tell_is_on_its_servers_status_page(unstarted, web):
+    """A stream that tells titles itself is never looked up; and the packager alone says what it asked for."""
+    untold, told = FIRST_NUMBER + 1, FIRST_NUMBER + 2
+    unstarted.headend.write_lineup({untold: ("Untold", web.url("untold")), told: ("Told", web.url("shoutcast"))})
+    unstarted.start()
+    titles = {untold: "Beside - The Stream", told: TITLE}
+
+    def announced(number: int) -> bool:
+        return any(packet.sap().line("i") == titles[number] for packet in unstarted.capture.select(of_kind("sap", group6(number))))
+
+    with unstarted.alice.join(group6(told)), unstarted.alice.join(group6(untold)):
+        wait_until(lambda: announced(told), 10, "the stream's own title in SAP")
+        wait_until(lambda: announced(untold), 30, "the status page's title in SAP")
+    assert [request["path"] for request in web.requests() if "stat" in request["path"]] == ["/status-json.xsl"]
+    asked = "headwater_rtp_packager_status_requests_total"
+    wait_until(lambda: unstarted.headend.metric("rtp-packager", asked + '{result="title"}') == 1, 5, "counted")
+    assert unstarted.headend.metric("rtp-packager", asked) == 1

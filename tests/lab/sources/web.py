@@ -17,6 +17,10 @@ from pathlib import Path
 PORT, TLS_PORT, DNS_PORT = 8080, 8443, 5300
 METAINT = 4096
 HLS = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n"
+STATUS = {"icestats": {"source": [
+    {"listenurl": "http://localhost:8000/shoutcast", "title": "Of another mount"},
+    {"listenurl": "http://localhost:8000/untold", "artist": "Beside", "title": "The Stream"},
+]}}
 NAME, TITLE = "Radio Béton", "Die Ärzte - It's a 'Lab'; really"
 
 
@@ -111,6 +115,8 @@ def serve_path(sock, path: str, head: str, directory: Path) -> None:
         "some-bad.m3u": lambda: answer(sock, "audio/x-mpegurl", "#EXTM3U\nmissing\nhttp://[::1]:1/\nlive\n"),
         "live": lambda: play_head(sock, head, directory, "HTTP/1.0 200 OK"),
         "shoutcast": lambda: play_head(sock, head, directory, "ICY 200 OK"),
+        "untold": lambda: [send(sock, "HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n"), play(sock, directory, False)],
+        "status-json.xsl": lambda: answer(sock, "application/json", json.dumps(STATUS)),
         "secret": lambda: play_head(sock, head, directory, "HTTP/1.0 200 OK") if has_password(head) else serve_path(
             sock, "locked", head, directory),
     }

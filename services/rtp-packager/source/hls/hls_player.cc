@@ -123,6 +123,8 @@ HlsAction HlsPlayer::Fetch(HlsFetch::What what, const std::string& uri, MonoTime
     return Next(now);
   }
   fetch_ = HlsFetch{.what = what, .url = *url};
+  asked_at_ = now;
+  held_ = false;
   attempt_bytes_ = 0;
   offset_ = 0;
   is_range_ = false;
@@ -164,8 +166,8 @@ HlsAction HlsPlayer::FetchSegment(MonoTime now) {
 std::optional<HlsAction> HlsPlayer::FetchKey(const HlsKey& key, MonoTime now) {
   if (key.method != "AES-128" || key.format != "identity") {
     const std::string_view name = key.method == "AES-128" ? key.format : key.method;
-    const std::string text =
-        fmt::format("segments encrypted by {}, which is not supported", RedactUrl(name));
+    const std::string text = fmt::format("segments encrypted by {}, which is not supported",
+                                         name.empty() ? "an unnamed method" : RedactUrl(name));
     if (choices_failed_ + 1 >= choices_.size()) return End(SourceErrorReason::kCodec, text);
     TakeNextChoice(now);
     return Next(now);
@@ -321,14 +323,62 @@ void HlsPlayer::OnMediaEnd(MonoTime now) {
   last_media_ = now;
   const HlsFetch fetch = *std::exchange(fetch_, std::nullopt);
   failures_ = 0;
-  attempts_ = 0;
   given_ = 0;
+  const bool first_attempt = std::exchange(attempts_, 0) == 0;
   if (fetch.what == HlsFetch::What::kInit) {
     init_ = Init{fetch.url.ToString(), fetch.range};
     return;
   }
   ++stats_.segments;
+  const Duration lasts = current()->duration;
   Advance();
+  if (first_attempt && lasts > Duration{}) JudgePace(now - asked_at_, lasts, now);
+}
+
+void HlsPlayer::JudgePace(Duration took, Duration lasts, MonoTime now) {
+  const std::optional<size_t> dearer = DearerChoice();
+  const double times = dearer ? static_cast<double>(choices_[*dearer].bits_per_second) /
+                                    static_cast<double>(bits_per_second())
+                              : 0;
+  const HlsPace::Verdict verdict = pace_.OnSegment(took, lasts, target_, held_, times, now);
+  if (verdict == HlsPace::Verdict::kKeep) return;
+  const bool slow = verdict == HlsPace::Verdict::kCheaper;
+  const std::optional<size_t> choice = slow ? CheaperChoice() : dearer;
+  if (!choice) return;
+  if (slow) slow_bits_ = std::max(slow_bits_, bits_per_second());
+  ++(slow ? stats_.changes_slow : stats_.changes_fast);
+  TakeChoice(*choice);
+  pace_.OnChange(verdict, now);
+}
+
+std::optional<size_t> HlsPlayer::CheaperChoice() const {
+  const HlsChoice& current_choice = choices_[choice_];
+  const double affordable = static_cast<double>(current_choice.bits_per_second) * pace_.speed();
+  std::optional<size_t> found;
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    const HlsChoice& each = choices_[i];
+    const uint64_t bits = each.bits_per_second;
+    if (bits == 0 || bits >= current_choice.bits_per_second) continue;
+    if (each.has_video && !current_choice.has_video) continue;
+    const auto rank = [&](uint64_t of) {
+      const bool fits = static_cast<double>(of) <= affordable;
+      return std::pair(fits, fits ? static_cast<double>(of) : -static_cast<double>(of));
+    };
+    if (!found || rank(bits) > rank(choices_[*found].bits_per_second)) found = i;
+  }
+  return found;
+}
+
+std::optional<size_t> HlsPlayer::DearerChoice() const {
+  const HlsChoice& current_choice = choices_[choice_];
+  std::optional<size_t> found;
+  for (size_t i = 0; i < choices_.size(); ++i) {
+    const uint64_t bits = choices_[i].bits_per_second;
+    if (current_choice.bits_per_second == 0 || bits <= current_choice.bits_per_second) continue;
+    if (bits > slow_bits_) continue;
+    if (!found || bits < choices_[*found].bits_per_second) found = i;
+  }
+  return found;
 }
 
 void HlsPlayer::Advance() {
@@ -390,17 +440,22 @@ bool HlsPlayer::TakeNextChoice(MonoTime now) {
     Drop();
   }
   ++choices_failed_;
-  ++stats_.variant_changes;
-  choice_ = (choice_ + 1) % choices_.size();
+  ++stats_.changes_failed;
+  TakeChoice((choice_ + 1) % choices_.size());
+  pace_.OnChange(HlsPace::Verdict::kKeep, now);
+  // Where all fail, they fail at this pace.
+  retry_at_ = started_ ? now + kRetryMin : now;
+  return true;
+}
+
+void HlsPlayer::TakeChoice(size_t choice) {
+  choice_ = choice;
   switched_ = positioned_;
   loaded_ = false;
   list_ = {};
   at_ = 0;
   attempts_ = 0;
   failures_ = 0;
-  // Where all fail, they fail at this pace.
-  retry_at_ = started_ ? now + kRetryMin : now;
-  return true;
 }
 
 }  // namespace headwater

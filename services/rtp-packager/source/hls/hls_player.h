@@ -13,6 +13,7 @@
 #include "services/common/base/bytes.h"
 #include "services/common/net/source_url.h"
 #include "services/common/time/mono_time.h"
+#include "services/rtp-packager/source/hls/hls_pace.h"
 #include "services/rtp-packager/source/hls/hls_playlist.h"
 #include "services/rtp-packager/source/hls/hls_variants.h"
 #include "services/rtp-packager/source/source.h"
@@ -58,6 +59,7 @@ struct HlsEnd {
 };
 using HlsAction = std::variant<HlsFetch, HlsWait, HlsEnd>;
 
+// Of one player, or of all that were given the same.
 struct HlsStats {
   uint64_t segments = 0;
   // Segments left out: gaps in the list, not to be had, or gone from the list before their turn.
@@ -66,7 +68,11 @@ struct HlsStats {
   uint64_t discontinuities = 0;
   // Numbering begun anew by the server.
   uint64_t resets = 0;
-  uint64_t variant_changes = 0;
+  // To another variant: because of failures or a list that stood still; to a cheaper one because
+  // segments came too slowly; back to a dearer one.
+  uint64_t changes_failed = 0;
+  uint64_t changes_slow = 0;
+  uint64_t changes_fast = 0;
 };
 
 // Plays an HLS playlist (RFC 8216 section 6.3): which resource to fetch when, and which of its
@@ -75,14 +81,16 @@ struct HlsStats {
 // durations before its end, one with an end at its beginning. Lists are loaded again when what they
 // named has been fetched, at the pace of section 6.3.4. A segment that cannot be had is tried
 // twice, going on in its middle, then left out; after failures_max failures the next variant goes
-// on where the last one ended. The end comes with the list's own end (kClosed), when no variant
-// begins, or when patience is over. Pure.
+// on where the last one ended; so does a cheaper one where segments take longer to come than they
+// last, and then the dearer one again (hls_pace.h). The end comes with the list's own end
+// (kClosed), when no variant begins, or when patience is over. Pure.
 //
 // Use: Begin once, then Next again and again; a fetch that it names is done, and told of by exactly
 // one of OnDocument, OnMediaEnd (each byte having gone through OnBytes before) and OnFailure.
 class HlsPlayer {
  public:
-  explicit HlsPlayer(const HlsOptions& options) : options_(options) {}
+  // `stats` is counted up, and outlives the player.
+  HlsPlayer(const HlsOptions& options, HlsStats& stats) : options_(options), stats_(stats) {}
 
   // The list that the station's URL led to. An error: it is none that can be played.
   std::optional<SourceError> Begin(const SourceUrl& url, std::string_view text, MonoTime now);
@@ -99,7 +107,10 @@ class HlsPlayer {
   // `error` follows the URL in no text.
   void OnFailure(const SourceError& error, MonoTime now);
   // What was held back by the listener was not the server's silence.
-  void OnResumed(MonoTime now) { last_media_ = now; }
+  void OnResumed(MonoTime now) {
+    last_media_ = now;
+    held_ = true;
+  }
 
   // bit/s of the variant that plays; 0: unknown.
   uint64_t bits_per_second() const { return choices_[choice_].bits_per_second; }
@@ -107,7 +118,6 @@ class HlsPlayer {
   const SourceUrl& playlist_url() const { return url_; }
   // How long media may stay away before it ends.
   Duration patience() const;
-  const HlsStats& stats() const { return stats_; }
 
  private:
   struct Init {
@@ -137,13 +147,23 @@ class HlsPlayer {
   void Drop();
   void CountFailure(const SourceError& error, MonoTime now);
   bool TakeNextChoice(MonoTime now);
+  // What goes on is that choice's list.
+  void TakeChoice(size_t choice);
+  void JudgePace(Duration took, Duration lasts, MonoTime now);
+  // The best one that would have come in time; else the cheapest.
+  std::optional<size_t> CheaperChoice() const;
+  // The next one on the way back to where it was too slow.
+  std::optional<size_t> DearerChoice() const;
 
   HlsOptions options_;
   std::vector<HlsChoice> choices_;
   size_t choice_ = 0;
   size_t choices_failed_ = 0;  // since media last came
-  SourceUrl base_;             // of the choices' URLs
-  SourceUrl url_;              // of the list that plays, at the end of its redirects
+  // The dearest that was too slow; 0: none was.
+  uint64_t slow_bits_ = 0;
+  HlsPace pace_;
+  SourceUrl base_;  // of the choices' URLs
+  SourceUrl url_;   // of the list that plays, at the end of its redirects
 
   // The list, without what came before its beginning for us.
   HlsMediaPlaylist list_;
@@ -163,6 +183,8 @@ class HlsPlayer {
   // The fetch under way.
   std::optional<HlsFetch> fetch_;
   bool is_range_ = false;
+  bool held_ = false;  // by the listener
+  MonoTime asked_at_{};
   uint64_t offset_ = 0;         // in the resource
   uint64_t attempt_bytes_ = 0;  // of this attempt
   uint64_t given_ = 0;          // of this segment or initialisation section, over all attempts
@@ -178,7 +200,7 @@ class HlsPlayer {
   MonoTime retry_at_{};
   MonoTime last_media_{};
   std::optional<HlsEnd> end_;
-  HlsStats stats_;
+  HlsStats& stats_;
 };
 
 // What EXTINF says of the audio, fit to be shown: "Artist - Title" also where it comes as

@@ -65,7 +65,8 @@ class HlsPlayerTest : public testing::Test {
   using Server = std::function<std::optional<std::string>(std::string_view path)>;
 
   void Begin(std::string_view text) {
-    player_.emplace(options_);
+    stats_ = {};
+    player_.emplace(options_, stats_);
     const auto error =
         player_->Begin(*SourceUrl::Parse("http://st.example/live/list.m3u8"), text, now_);
     ASSERT_FALSE(error.has_value()) << error->text;
@@ -81,8 +82,9 @@ class HlsPlayerTest : public testing::Test {
         ASSERT_GT(wait->until, now_);
         now_ = std::min(wait->until, until);
       } else {
-        now_ += latency_;
-        Serve(std::get<HlsFetch>(action));
+        const auto& fetch = std::get<HlsFetch>(action);
+        now_ += time_of_ ? time_of_(fetch.url.target) : latency_;
+        Serve(fetch);
       }
     }
   }
@@ -139,12 +141,14 @@ class HlsPlayerTest : public testing::Test {
   }
 
   HlsOptions options_;
+  HlsStats stats_;
   std::optional<HlsPlayer> player_;
   Server server_;
   bool down_ = false;
   bool ranges_ = true;
   size_t break_after_ = SIZE_MAX;  // of the next media fetch
   Duration latency_ = 20ms;
+  std::function<Duration(std::string_view path)> time_of_;  // in place of it
   MonoTime now_ = kStart;
   std::string output_;
   std::vector<std::pair<MonoTime, HlsFetch>> requests_;
@@ -159,7 +163,7 @@ TEST_F(HlsPlayerTest, PlaysHoursOfALiveListWithoutGapAndAtItsPace) {
   RunUntil(kStart + 3h);
   EXPECT_FALSE(end_.has_value());
   ExpectPlayed(first, station.End(kStart + 3h));
-  EXPECT_EQ(player_->stats().missed_segments, 0u);
+  EXPECT_EQ(stats_.missed_segments, 0u);
   const std::vector<MonoTime> loads = RequestsOf("/live/list.m3u8");
   // One for each segment, a few more until the pace is found; never closer than half a target.
   EXPECT_LE(loads.size(), 3h / 6s * 12 / 10);
@@ -252,7 +256,7 @@ TEST_F(HlsPlayerTest, JumpsToTheLiveEdgeWhereItsPlaceHasGone) {
   const uint64_t edge = station.End(now_);
   RunUntil(now_ + 1s);
   EXPECT_THAT(output_, testing::EndsWith(Segments(edge - 3, edge)));
-  EXPECT_GT(player_->stats().missed_segments, 0u);
+  EXPECT_GT(stats_.missed_segments, 0u);
 }
 
 TEST_F(HlsPlayerTest, GoesOnWhenNumberingBeginsAnew) {
@@ -265,7 +269,7 @@ TEST_F(HlsPlayerTest, GoesOnWhenNumberingBeginsAnew) {
   station.prefix = "new-";
   RunUntil(kStart + 60s);
   EXPECT_FALSE(end_.has_value());
-  EXPECT_EQ(player_->stats().resets, 1u);
+  EXPECT_EQ(stats_.resets, 1u);
   EXPECT_THAT(output_, HasSubstr(";new-s0;new-s1;new-s2;"));
 }
 
@@ -282,7 +286,7 @@ TEST_F(HlsPlayerTest, WaitsForAnOldCopyOfTheListToMoveOn) {
   old = true;
   RunUntil(kStart + 80s);
   ExpectPlayed(first, station.End(now_ - 12s));
-  EXPECT_EQ(player_->stats().resets, 0u);
+  EXPECT_EQ(stats_.resets, 0u);
 }
 
 TEST_F(HlsPlayerTest, LeavesOutASegmentThatIsNotThere) {
@@ -296,7 +300,7 @@ TEST_F(HlsPlayerTest, LeavesOutASegmentThatIsNotThere) {
   EXPECT_FALSE(end_.has_value());
   EXPECT_THAT(output_, testing::StartsWith(Segments(first, 270) + Segments(271, 274)));
   EXPECT_EQ(RequestsOf("/live/s270").size(), 2u);
-  EXPECT_EQ(player_->stats().missed_segments, 1u);
+  EXPECT_EQ(stats_.missed_segments, 1u);
 }
 
 TEST_F(HlsPlayerTest, GoesOnInTheMiddleOfASegmentThatBrokeOff) {
@@ -316,7 +320,7 @@ TEST_F(HlsPlayerTest, GivesTheInitialisationSectionOnceAndAgainWhenItChanges) {
       "#EXT-X-ENDLIST\n");
   RunToEnd();
   EXPECT_EQ(output_, "a;1;2;b;3;4;");
-  EXPECT_EQ(player_->stats().discontinuities, 1u);
+  EXPECT_EQ(stats_.discontinuities, 1u);
 }
 
 TEST_F(HlsPlayerTest, AFragmentThatBreaksOffForGoodEndsIt) {
@@ -438,8 +442,89 @@ TEST_F(HlsPlayerTest, AnotherVariantGoesOnWhereTheFirstStopped) {
     const uint64_t low_next = next - high.first_number + low.first_number;
     EXPECT_THAT(output_, HasSubstr(fmt::format("high-s{};low-s{};low-s{};", next - 1, low_next,
                                                low_next + 1)));
-    EXPECT_EQ(player_->stats().missed_segments, 0u);
+    EXPECT_EQ(stats_.missed_segments, 0u);
   }
+}
+
+// An encoder of two variants that count alike, behind a way of so many kb/s.
+class HlsPlayerPaceTest : public HlsPlayerTest {
+ protected:
+  void BeginMaster() {
+    high_.prefix = "high-";
+    low_.prefix = "low-";
+    server_ = [&](std::string_view path) {
+      if (path == "/live/high/list.m3u8") return std::optional(high_.List(now_));
+      if (path == "/live/low/list.m3u8") return std::optional(low_.List(now_));
+      return ServerOf(path.find("high-") != path.npos ? high_ : low_)(path);
+    };
+    time_of_ = [&](std::string_view path) -> Duration {
+      if (path.ends_with(".m3u8")) return 20ms;
+      const bool high = path.find("high-") != path.npos;
+      return 6s * (high ? 128 : 64) / (high ? kbps_for_high_ : kbps_);
+    };
+    Begin(kMaster);
+  }
+
+  LiveStation high_, low_;
+  int kbps_ = 96;
+  int kbps_for_high_ = 96;
+};
+
+TEST_F(HlsPlayerPaceTest, TakesACheaperVariantWhereSegmentsTakeLongerThanTheyLast) {
+  BeginMaster();
+  const uint64_t first = high_.End(now_) - 3;
+  RunUntil(kStart + 2h);
+  EXPECT_THAT(output_, testing::StartsWith(fmt::format("high-s{};high-s{};low-s{};low-s{};", first,
+                                                       first + 1, first + 2, first + 3)));
+  EXPECT_EQ(player_->bits_per_second(), 64000u);
+  EXPECT_EQ(stats_.changes_slow, 1u);
+  EXPECT_EQ(stats_.changes_fast, 0u);
+  EXPECT_EQ(stats_.missed_segments, 0u);
+}
+
+TEST_F(HlsPlayerPaceTest, GoesBackWhenTheWayHasBeenGoodForFiveMinutes) {
+  BeginMaster();
+  RunUntil(kStart + 1min);
+  kbps_ = kbps_for_high_ = 1000;
+  RunUntil(kStart + 5min);
+  EXPECT_EQ(stats_.changes_fast, 0u);
+  RunUntil(kStart + 2h);
+  EXPECT_EQ(player_->bits_per_second(), 128000u);
+  EXPECT_EQ(stats_.changes_slow, 1u);
+  EXPECT_EQ(stats_.changes_fast, 1u);
+  EXPECT_EQ(stats_.missed_segments, 0u);
+}
+
+TEST_F(HlsPlayerPaceTest, TriesEverMoreRarelyWhereOnlyTheDearerVariantIsSlow) {
+  kbps_ = 1000;
+  BeginMaster();
+  RunUntil(kStart + 24h);
+  EXPECT_FALSE(end_.has_value());
+  EXPECT_GE(stats_.changes_slow, 5u);
+  EXPECT_LE(stats_.changes_slow, 28u);
+  EXPECT_EQ(stats_.missed_segments, 0u);
+}
+
+TEST_F(HlsPlayerPaceTest, StaysWithTheCheapestHoweverSlowItIs) {
+  BeginMaster();
+  RunUntil(kStart + 1min);
+  kbps_ = 50;
+  RunUntil(kStart + 2min);
+  EXPECT_FALSE(end_.has_value());
+  EXPECT_EQ(stats_.changes_slow, 1u);
+  EXPECT_EQ(player_->bits_per_second(), 64000u);
+}
+
+TEST_F(HlsPlayerPaceTest, WhatTheListenerHeldBackIsNoSlowness) {
+  BeginMaster();
+  kbps_ = kbps_for_high_ = 1000;
+  time_of_ = [&](std::string_view path) -> Duration {
+    if (path.ends_with(".m3u8")) return 20ms;
+    player_->OnResumed(now_);
+    return 9s;
+  };
+  RunUntil(kStart + 3min);
+  EXPECT_EQ(stats_.changes_slow, 0u);
 }
 
 TEST_F(HlsPlayerTest, LooksForAnotherVariantWhenOneStandsStill) {

@@ -29,7 +29,8 @@ void CheckList(const HlsMediaPlaylist& list) {
 
 void Play(std::string_view text) {
   const SourceUrl url = *SourceUrl::Parse("http://station.example/list.m3u8");
-  HlsPlayer player({.limits = kLimits});
+  HlsStats stats;
+  HlsPlayer player({.limits = kLimits}, stats);
   MonoTime now{};
   if (player.Begin(url, text, now)) return;
   for (int step = 0; step < 400; ++step) {

@@ -14,6 +14,7 @@
 #include "services/rtp-packager/source/content_sniffer.h"
 #include "services/rtp-packager/source/html_page.h"
 #include "services/rtp-packager/source/http/hls_session.h"
+#include "services/rtp-packager/source/http/status_fetch.h"
 #include "services/rtp-packager/source/icy_splitter.h"
 #include "services/rtp-packager/source/source_walk.h"
 
@@ -60,6 +61,8 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
     // The time in pause is nobody's silence.
     if (!paused) last_media_ = MonoNow();
   }
+
+  void SetTitled() override { status_.reset(); }
 
  private:
   enum class State {
@@ -232,7 +235,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
 
   // The response at hand is the playlist: no second request for it.
   void PlayHls() {
-    HlsPlayer player(opener_.options_.hls);
+    HlsPlayer player(opener_.options_.hls, opener_.stats_.hls);
     const auto error = player.Begin(*walk_.current(), collected_, opener_.loop_.now());
     if (error) return Fail(error->reason, error->text);
     ClearTimer();
@@ -284,6 +287,11 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
     FillHead();
     last_media_ = MonoNow();
     WatchSilence();
+    if (opener_.options_.station_json) {
+      status_ = std::make_unique<StatusFetch>(
+          Client(), *walk_.current(), local_, opener_.stats_.status,
+          [this](const StreamTitle& title) { observer_.OnTitle(title); });
+    }
     // What has been collected must not move while it is being told.
     const std::string collected = std::exchange(collected_, {});
     const Bytes media = collected.empty() ? body : AsBytes(collected);
@@ -299,6 +307,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
       const IcySplitter::Piece piece = splitter_->Take(input);
       if (!piece.media.empty()) observer_.OnMedia(piece.media);
       if (life.expired()) return;
+      if (piece.title && !piece.title->title.empty()) SetTitled();
       if (piece.title) observer_.OnTitle(*piece.title);
       if (life.expired()) return;
     }
@@ -353,6 +362,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
     ClearTimer();
     fetch_.reset();
     hls_.reset();
+    status_.reset();
     state_ = State::kClosed;
     ++opener_.stats_.closed[static_cast<size_t>(error.reason)];
     observer_.OnClosed(error);
@@ -381,6 +391,7 @@ class HttpSource : public Source, private HttpFetchObserver, private HlsObserver
   MonoTime last_media_;
   std::unique_ptr<HttpFetch> fetch_;
   std::unique_ptr<HlsSession> hls_;
+  std::unique_ptr<StatusFetch> status_;
   bool answered_ = false;  // by HLS
 };
 

@@ -9,6 +9,7 @@
 #include "services/rtp-packager/source/http/http_fetch.h"
 #include "services/rtp-packager/source/http/http_source_options.h"
 #include "services/rtp-packager/source/http/name_resolver.h"
+#include "services/rtp-packager/source/http/status_fetch.h"
 #include "services/rtp-packager/source/source.h"
 
 namespace headwater {
@@ -24,6 +25,8 @@ struct HttpSourceStats {
   uint64_t answered = 0;
   // Ends told to observers, by SourceErrorReason.
   std::array<uint64_t, static_cast<size_t>(SourceErrorReason::kInternal) + 1> closed = {};
+  HlsStats hls;
+  StatusCounts status = {};
 };
 
 // Opens sources over HTTP: resolves, connects, follows redirects and lists, takes ICY apart. All on

@@ -7,6 +7,7 @@
 #include "services/rtp-packager/source/hls/hls_player.h"
 #include "services/rtp-packager/source/proxy_rules.h"
 #include "services/rtp-packager/source/source_walk.h"
+#include "services/rtp-packager/source/status_watch.h"
 
 namespace headwater {
 
@@ -27,6 +28,9 @@ struct HttpSourceOptions {
   size_t document_bytes_max = 256 * 1024;
   // Media has stopped coming.
   Duration stall_timeout = 2s;
+  // A stream that tells no title is looked up on its server's status page.
+  bool station_json = true;
+  StatusWatchOptions status;
   // PEM file of authorities to trust besides the system's; empty means only those.
   std::string ca_file;
   ProxyRules proxy;
