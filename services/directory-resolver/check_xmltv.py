@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Judges an XMLTV document by parsers that we did not write: check_xmltv.py FILE [DTD]
+"""Judges an XMLTV document by parsers that we did not write: check_xmltv.py FILE
 
-Where xmllint and Debian's xmltv.dtd (package libxmltv-perl or xmltv-util) are there, by these as well."""
+Where xmllint is there, and xmltv.dtd at $XMLTV_DTD or where Debian's package xmltv-util has it, by these as well."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from datetime import datetime
 from pathlib import Path
 
-DTD = Path("/usr/share/xmltv/xmltv.dtd")
+DTD = Path(os.environ.get("XMLTV_DTD", "/usr/share/xmltv/xmltv.dtd"))
 
 
 def faults_of(path: Path) -> list[str]:
@@ -38,11 +39,10 @@ def faults_of(path: Path) -> list[str]:
 
 def main() -> int:
     path = Path(sys.argv[1])
-    dtd = Path(sys.argv[2]) if len(sys.argv) > 2 else DTD
     faults = faults_of(path)
     print("\n".join(faults), file=sys.stderr, end="")
-    if shutil.which("xmllint") and dtd.exists():
-        valid = subprocess.run(["xmllint", "--noout", "--nonet", "--dtdvalid", dtd, path], check=False).returncode == 0
+    if shutil.which("xmllint") and DTD.exists():
+        valid = subprocess.run(["xmllint", "--noout", "--nonet", "--dtdvalid", DTD, path], check=False).returncode == 0
         return 0 if valid and not faults else 1
     return 1 if faults else 0
 
