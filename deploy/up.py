@@ -24,8 +24,11 @@ SERVICES = {
     "membership-watcher": 9461,
     "sap-announcer": 9465,
     "rtp-packager": 9464,
+    "dvb-tuner": 9466,
     "session-manager": 9463,
 }
+# Run only where the configuration has their table: not every headend has a receiver.
+OPTIONAL = {"dvb-tuner"}
 BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 10.0
 READY_LIMIT = 60.0
@@ -232,7 +235,12 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse_arguments()
+    try:
+        config = tomllib.loads(arguments.config.read_text())
+    except (OSError, ValueError):
+        config = {}  # the first service's --check-config says what is wrong with it, and where
     names = [name for name in SERVICES if not arguments.service or name in arguments.service]
+    names = [name for name in names if name not in OPTIONAL or name in config or arguments.service]
     missing = [name for name in names if not (arguments.bin_dir / name).exists()]
     if missing:
         say(f"not built: {', '.join(missing)} in {arguments.bin_dir}: run ./headwater build")
@@ -244,7 +252,6 @@ def main() -> int:
             print(checked.stderr or checked.stdout, end="", file=sys.stderr)
             say(f"{name} refuses the configuration")
             return checked.returncode
-    config = tomllib.loads(arguments.config.read_text())
     Path(config.get("run_dir", "/run/headwater")).mkdir(parents=True, exist_ok=True)
     Path(config.get("state_dir", "/var/lib/headwater")).mkdir(parents=True, exist_ok=True)
     if arguments.log_dir:

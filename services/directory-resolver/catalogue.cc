@@ -50,6 +50,7 @@ Station ToStation(const LineupStation& row, uint32_t number, const PlanDirectory
   station.homepage = row.homepage;
   station.logo_url = row.logo_url;
   station.details = row.details;
+  station.dvb = row.dvb;
   return station;
 }
 
@@ -76,6 +77,8 @@ class Builder {
     for (const bool by_hand : {true, false}) {
       for (const DirectoryLineup& lineup : lineups_) RETURN_IF_ERROR(AddAll(lineup, by_hand));
     }
+    for (const DirectoryLineup& lineup : lineups_)
+      parts_.warnings.insert(parts_.warnings.end(), lineup.warnings.begin(), lineup.warnings.end());
     if (left_out_ > kWarningsMax)
       parts_.warnings.push_back(
           fmt::format("and {} more stations left out", left_out_ - kWarningsMax));

@@ -65,6 +65,8 @@ struct DirectoryLineup {
   bool strict = true;
   // By people, into the catalogue.
   bool added = false;
+  // What was left out before, a few lines.
+  std::vector<std::string> warnings = {};
 };
 
 // What a catalogue is built with.

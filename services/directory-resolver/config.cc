@@ -11,6 +11,7 @@
 #include "services/common/base/absl_text.h"
 #include "services/common/net/source_url.h"
 #include "services/common/plan/plan_text.h"
+#include "services/directory-resolver/dvb_config.h"
 #include "services/directory-resolver/lineup.h"
 
 namespace headwater::directory_resolver {
@@ -18,6 +19,8 @@ namespace {
 
 // AF41, as for video; audio alone has EF.
 constexpr uint8_t kDscpTransportStream = 34;
+// A tuner has to find its carrier, and the service its tables.
+constexpr Duration kDvbStartTimeout = 30s;
 
 // A number as text ("0x80000000") or as a whole number (0x80000000).
 void ReadNumber(ConfigTable& table, std::string_view key, uint32_t& out) {
@@ -83,6 +86,7 @@ constexpr std::pair<std::string_view, DirectorySource> kKinds[] = {
     {"lineup", DirectorySource::kLineup},
     {"catalogue", DirectorySource::kCatalogue},
     {"favourites", DirectorySource::kFavourites},
+    {"dvb", DirectorySource::kDvb},
     {"radio-browser", DirectorySource::kRadioBrowser},
     {"xiph", DirectorySource::kXiph},
     {"tunein", DirectorySource::kTuneIn},
@@ -97,7 +101,7 @@ DirectorySource ReadKind(ConfigTable& table) {
                                   [&](const auto& row) { return row.first == text; });
   if (kind != std::end(kKinds)) return kind->second;
   table.Fault("kind",
-              "must be lineup, catalogue, favourites, radio-browser, xiph, tunein, "
+              "must be lineup, catalogue, favourites, dvb, radio-browser, xiph, tunein, "
               "shoutcast or m3u");
   return DirectorySource::kCatalogue;
 }
@@ -149,11 +153,19 @@ DirectoryOptions ReadDirectory(ConfigTable& table) {
   options.source = ReadKind(table);
   if (options.source == DirectorySource::kLineup) ReadLineupPath(table, options.lineup);
   ReadFeed(table, options.source, options.feed);
+  const bool dvb = options.source == DirectorySource::kDvb;
+  if (dvb) {
+    plan.kind = StationKind::kDvb;
+    plan.dscp = kDscpTransportStream;
+    plan.start_timeout = kDvbStartTimeout;
+    ReadDvb(table, options);
+  }
   table.Read("linger", plan.linger, {0s, 24h});
   table.Read("silence_limit", plan.silence_limit, {0s, 24h});
   table.Read("start_timeout", plan.start_timeout, {1s, 10min});
-  table.Read("local", plan.local);
-  ReadContainer(table, plan);
+  // A tuner opens no URL, and its services are in MPEG-TS already.
+  if (!dvb) table.Read("local", plan.local);
+  if (!dvb) ReadContainer(table, plan);
   table.Read("dscp", plan.dscp, {0, 63});
   table.Read("hop_limit", plan.hop_limit, {0, 255});
   table.RejectUnknown();

@@ -188,5 +188,80 @@ TEST(DirectoryConfigTest, NamesWhatCannotBeFetched) {
               HasSubstr("at most one"));
 }
 
+TEST(DirectoryConfigTest, ReadsWhatTunersReceive) {
+  const Loaded loaded = Read(R"(
+[[directory-resolver.directory]]
+name = "dvb"
+prefix = "0xC0000000/2"
+kind = "dvb"
+position = "28.2E"
+priority = 80
+[[directory-resolver.directory.pid_sets]]
+name = "DAB"
+carrier = "28.2E 11426.5H"
+pids = ["0x100", "257"]
+number = "0xcb5afff0"
+[[directory-resolver.directory]]
+name = "terrestrial"
+prefix = "0xA0000000/8"
+kind = "dvb"
+positions = ["19.2E", "13E"]
+systems = ["DVBT", "DVBT2"]
+types = ["tv", "radio"]
+free_only = true
+dscp = 46
+start_timeout = "20s"
+)");
+  ASSERT_TRUE(loaded.status.ok()) << loaded.status;
+  const DirectoryOptions& dvb = loaded.options.directories.at(0);
+  EXPECT_EQ(dvb.source, DirectorySource::kDvb);
+  EXPECT_EQ(dvb.plan, (PlanDirectory{.name = "dvb",
+                                     .kind = StationKind::kDvb,
+                                     .start_timeout = 30s,
+                                     .dscp = 34,
+                                     .priority = 80}));
+  EXPECT_EQ(dvb.dvb,
+            (DvbOptions{.position = "28.2E",
+                        .pid_sets = {{"DAB", "28.2E 11426.5H", {0x100, 257}, 0xcb5afff0u}}}));
+  const DirectoryOptions& other = loaded.options.directories.at(1);
+  EXPECT_EQ(other.dvb, (DvbOptions{.positions = {"19.2E", "13E"},
+                                   .systems = {"DVBT", "DVBT2"},
+                                   .types = {DvbType::kTv, DvbType::kRadio},
+                                   .free_only = true}));
+  EXPECT_EQ(other.plan.priority, 50);
+  EXPECT_EQ(other.plan.dscp, 46);
+  EXPECT_EQ(other.plan.start_timeout, 20s);
+}
+
+TEST(DirectoryConfigTest, SaysWhatATunersDirectoryMayHave) {
+  const auto refused = [](const std::string& prefix, const std::string& keys) {
+    return std::string(Read("[[directory-resolver.directory]]\nname = \"a\"\nprefix = \"" +
+                            prefix + "\"\nkind = \"dvb\"\n" + keys)
+                           .status.message());
+  };
+  const auto encoded = [&](const std::string& keys) { return refused("0xC0000000/2", keys); };
+  const auto assigned = [&](const std::string& keys) { return refused("0xA0000000/4", keys); };
+  const std::string set = "[[directory-resolver.directory.pid_sets]]\n";
+  EXPECT_EQ(encoded(""), "");
+  EXPECT_THAT(encoded("positions = [\"28.2E\"]"), HasSubstr("positions"));
+  EXPECT_THAT(assigned("position = \"28.2E\""), HasSubstr("position"));
+  EXPECT_THAT(encoded("local = true"), HasSubstr("local"));
+  EXPECT_THAT(encoded("container = \"ts\""), HasSubstr("container"));
+  EXPECT_THAT(encoded("priority = 101"), HasSubstr("from 0 to 100"));
+  EXPECT_THAT(encoded("systems = [\"DVB-S\"]"), HasSubstr("DVBS2"));
+  EXPECT_THAT(encoded("types = [\"sport\"]"), HasSubstr("tv, radio, data or carrier"));
+  const std::string named = set + "name = \"x\"\ncarrier = \"11426.5H\"\n";
+  EXPECT_THAT(encoded(named + "pids = [\"1\"]"), HasSubstr("number"));
+  EXPECT_EQ(assigned(named + "pids = [\"1\"]"), "");
+  EXPECT_THAT(assigned(named + "pids = [\"1\"]\nnumber = \"0xb0000000\""),
+              HasSubstr("must be within 0xa0000000/4"));
+  EXPECT_THAT(assigned(named + "pids = []"), HasSubstr("1 to 64 PIDs"));
+  EXPECT_THAT(assigned(named + "pids = [\"0x2000\"]"), HasSubstr("0x1fff"));
+  EXPECT_THAT(assigned(set + "pids = [\"1\"]"),
+              AllOf(HasSubstr("title"), HasSubstr("dvb carriers")));
+  EXPECT_THAT(assigned(named + "pids = [\"1\"]\n" + named + "pids = [\"2\"]"),
+              HasSubstr("two are called"));
+}
+
 }  // namespace
 }  // namespace headwater::directory_resolver

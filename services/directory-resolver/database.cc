@@ -13,7 +13,7 @@
 namespace headwater::directory_resolver {
 namespace {
 
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 constexpr char kVersion1[] = R"sql(
 CREATE TABLE station_number (
@@ -86,6 +86,37 @@ CREATE TABLE station_health (
   error TEXT NOT NULL,
   failures_in_row INTEGER NOT NULL
 );
+)sql";
+
+constexpr char kVersion3[] = R"sql(
+-- What each tuner has told of its lineup.
+CREATE TABLE dvb_tuner (
+  tuner TEXT PRIMARY KEY,
+  told INTEGER NOT NULL               -- Unix seconds
+);
+CREATE TABLE dvb_carrier (
+  tuner TEXT NOT NULL,
+  id TEXT NOT NULL,
+  system TEXT NOT NULL,
+  frequency_khz INTEGER NOT NULL,
+  position TEXT NOT NULL,
+  voltage INTEGER NOT NULL,
+  original_network_id INTEGER NOT NULL,
+  transport_stream_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  PRIMARY KEY (tuner, id)
+) WITHOUT ROWID;
+CREATE TABLE dvb_service (
+  tuner TEXT NOT NULL,
+  carrier TEXT NOT NULL,
+  id INTEGER NOT NULL,
+  type INTEGER NOT NULL,              -- DvbType
+  name TEXT NOT NULL,
+  provider TEXT NOT NULL,
+  scrambled INTEGER NOT NULL,
+  channel_number INTEGER NOT NULL,    -- 0: none
+  PRIMARY KEY (tuner, carrier, id)
+) WITHOUT ROWID;
 )sql";
 
 }  // namespace
@@ -182,8 +213,11 @@ absl::Status Database::Migrate() {
   if (version == kVersion) return absl::OkStatus();
   return Transaction([&]() -> absl::Status {
     if (version < 1) RETURN_IF_ERROR(Run(kVersion1));
-    RETURN_IF_ERROR(NormaliseIdentities());
-    RETURN_IF_ERROR(Run(kVersion2));
+    if (version < 2) {
+      RETURN_IF_ERROR(NormaliseIdentities());
+      RETURN_IF_ERROR(Run(kVersion2));
+    }
+    RETURN_IF_ERROR(Run(kVersion3));
     return Run(fmt::format("PRAGMA user_version = {}", kVersion));
   });
 }

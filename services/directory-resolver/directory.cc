@@ -64,8 +64,16 @@ absl::StatusOr<const Station*> Directory::Resolve(uint32_t number) const {
 }
 
 const KnownFormat* Directory::FormatOf(uint32_t number) const {
-  const auto found = formats_.find(marks_.First(number));
-  return found == formats_.end() ? nullptr : &found->second.known;
+  // RFC 2250 section 2: whatever a service consists of, it is sent as transport stream.
+  static const KnownFormat kTransportStream = {
+      {.encoding = "MP2T", .payload_type = 33, .clock_rate = 90'000, .channels = 0, .fmtp = {}},
+      0,
+      "MPEG-TS"};
+  const uint32_t first = marks_.First(number);
+  const auto found = formats_.find(first);
+  if (found != formats_.end()) return &found->second.known;
+  const Station* station = catalogue_.Find(first);
+  return station != nullptr && station->dvb ? &kTransportStream : nullptr;
 }
 
 absl::StatusOr<std::optional<StoredFormat>> Directory::LearnFormat(uint32_t number,
@@ -129,32 +137,36 @@ std::vector<const Station*> Directory::Search(std::string_view query, size_t cou
   });
 }
 
-absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
-  const ExportChoice& choice = query.choice;
+absl::StatusOr<std::vector<const Station*>> Directory::Selected(const ExportQuery& query) const {
   if (!query.directory.empty() && plan_.FindDirectory(query.directory) == nullptr) {
     return absl::NotFoundError(fmt::format("no directory is named \"{}\"", query.directory));
   }
+  if (!query.number) return List({.directory = query.directory, .count = SIZE_MAX}).stations;
+  ASSIGN_OR_RETURN(const Station* station, Resolve(*query.number));
+  return std::vector<const Station*>{station};
+}
+
+absl::StatusOr<std::string> Directory::Export(const ExportQuery& query) const {
+  const ExportChoice& choice = query.choice;
+  ASSIGN_OR_RETURN(const std::vector<const Station*> selected, Selected(query));
   std::vector<ExportedStation> stations;
-  if (query.number) {
-    ASSIGN_OR_RETURN(const Station* station, Resolve(*query.number));
-    stations.push_back(Exported(*station));
-    if (query.format == ExportQuery::Format::kSdp) {
-      const auto format = formats_.find(marks_.First(*query.number));
-      const absl::Time since = format == formats_.end() ? absl::UnixEpoch() : format->second.since;
-      return WriteSdp(stations.front(), plan_, choice,
-                      static_cast<uint64_t>(absl::ToUnixSeconds(since) + kNtpToUnix));
-    }
-    // A whole list goes on without a station; a list of one would be empty.
-    if (const StationUrl url = UrlOf(stations.front(), plan_, choice); url.url.empty()) {
-      return absl::FailedPreconditionError(fmt::format(
-          "station {} \"{}\": {}", NumberText(station->number), station->title, url.reason));
-    }
-  } else {
-    if (query.format == ExportQuery::Format::kSdp)
+  for (const Station* station : selected) stations.push_back(Exported(*station));
+  if (query.format == ExportQuery::Format::kSdp) {
+    if (!query.number)
       return absl::InvalidArgumentError(
           "number: an SDP is of one station, so its number is needed");
-    const StationPage all = List({.directory = query.directory, .count = SIZE_MAX});
-    for (const Station* station : all.stations) stations.push_back(Exported(*station));
+    const auto format = formats_.find(marks_.First(*query.number));
+    const absl::Time since = format == formats_.end() ? absl::UnixEpoch() : format->second.since;
+    return WriteSdp(stations.front(), plan_, choice,
+                    static_cast<uint64_t>(absl::ToUnixSeconds(since) + kNtpToUnix));
+  }
+  if (query.number) {
+    // A whole list goes on without a station; a list of one would be empty.
+    if (const StationUrl url = UrlOf(stations.front(), plan_, choice); url.url.empty()) {
+      const Station& station = *selected.front();
+      return absl::FailedPreconditionError(fmt::format(
+          "station {} \"{}\": {}", NumberText(station.number), station.title, url.reason));
+    }
   }
   return query.format == ExportQuery::Format::kM3u ? WriteM3u(stations, plan_, choice)
                                                    : WriteXspf(stations, plan_, choice);

@@ -27,7 +27,7 @@ struct StoredFormat {
 
 // What an export is asked for, beyond the players' choice.
 struct ExportQuery {
-  enum class Format { kM3u, kXspf, kSdp };
+  enum class Format { kM3u, kXspf, kSdp, kXmltv };
   Format format = Format::kM3u;
   // One station; nothing means all of the directory.
   std::optional<uint32_t> number;
@@ -114,8 +114,10 @@ class Directory {
   StationPage List(const StationQuery& query) const;
   // See SearchCatalogues. Aliases come before the stations that match as well.
   std::vector<const Station*> Search(std::string_view query, size_t count) const;
-  // NOT_FOUND: no such station or directory. FAILED_PRECONDITION and INVALID_ARGUMENT as WriteSdp,
-  // and for a single station that the player has no URL for.
+  // What an export is asked of, by number. NOT_FOUND: no such station or directory.
+  absl::StatusOr<std::vector<const Station*>> Selected(const ExportQuery& query) const;
+  // All but XMLTV, which needs the guide. NOT_FOUND as Selected. FAILED_PRECONDITION and
+  // INVALID_ARGUMENT as WriteSdp, and for a single station that the player has no URL for.
   absl::StatusOr<std::string> Export(const ExportQuery& query) const;
   // NOT_FOUND: the number was never given.
   absl::StatusOr<StationRecord> Describe(uint32_t number) const;

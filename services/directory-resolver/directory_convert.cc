@@ -5,6 +5,7 @@
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_proto.h"
 #include "services/common/rpc/media_format_proto.h"
+#include "services/directory-resolver/dvb_convert.h"
 
 namespace headwater::directory_resolver {
 namespace {
@@ -25,6 +26,9 @@ absl::Status ReadFormat(pb::ExportFormat format, ExportQuery& query) {
       return absl::OkStatus();
     case pb::EXPORT_FORMAT_SDP:
       query.format = ExportQuery::Format::kSdp;
+      return absl::OkStatus();
+    case pb::EXPORT_FORMAT_XMLTV:
+      query.format = ExportQuery::Format::kXmltv;
       return absl::OkStatus();
     default:
       return Unknown("format", format);
@@ -88,6 +92,7 @@ types::v1::Station ToProto(const Station& station, const KnownFormat* known) {
   for (const std::string& tag : station.tags) proto.add_tags(tag);
   proto.set_homepage(station.homepage);
   proto.set_logo_url(station.logo_url);
+  if (station.dvb) *proto.mutable_dvb() = ToProto(*station.dvb);
   return proto;
 }
 
@@ -166,7 +171,8 @@ pb::DirectoryStatus ToProto(const DirectoryOptions& options, const DirectoryCoun
       pb::DIRECTORY_SOURCE_LINEUP,     pb::DIRECTORY_SOURCE_CATALOGUE,
       pb::DIRECTORY_SOURCE_FAVOURITES, pb::DIRECTORY_SOURCE_RADIO_BROWSER,
       pb::DIRECTORY_SOURCE_XIPH,       pb::DIRECTORY_SOURCE_TUNEIN,
-      pb::DIRECTORY_SOURCE_SHOUTCAST,  pb::DIRECTORY_SOURCE_M3U};
+      pb::DIRECTORY_SOURCE_SHOUTCAST,  pb::DIRECTORY_SOURCE_M3U,
+      pb::DIRECTORY_SOURCE_DVB};
   pb::DirectoryStatus proto;
   proto.set_name(options.plan.name);
   proto.set_source(kSources[static_cast<size_t>(options.source)]);

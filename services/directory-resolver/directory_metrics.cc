@@ -28,8 +28,10 @@ constexpr char kPlays[] = "headwater_directory_resolver_plays_total";
 constexpr char kPlaysHelp[] = "Plays reported, by result.";
 constexpr char kChecks[] = "headwater_directory_resolver_checks_total";
 constexpr char kChecksHelp[] = "Checks of stations that nobody listened to, by result.";
+constexpr char kGuides[] = "headwater_directory_resolver_guides_told_total";
+constexpr char kGuidesHelp[] = "Programmes of DVB services that tuners have told, by result.";
 constexpr char kExports[] = "headwater_directory_resolver_exports_total";
-constexpr char kExportsHelp[] = "Playlists and SDPs asked for, by result.";
+constexpr char kExportsHelp[] = "Playlists, SDPs and programme guides asked for, by result.";
 
 }  // namespace
 
@@ -71,6 +73,15 @@ DirectoryMetrics::DirectoryMetrics(prometheus::Registry& registry)
       plays_failed_(Counted(registry, kPlays, kPlaysHelp, "failed")),
       checks_ok_(Counted(registry, kChecks, kChecksHelp, "ok")),
       checks_failed_(Counted(registry, kChecks, kChecksHelp, "failed")),
+      lineups_told_(Family(prometheus::BuildCounter(), registry,
+                           "headwater_directory_resolver_lineups_told_total",
+                           "Lineups that tuners have told, by result.")),
+      guide_services_(Single(registry, "headwater_directory_resolver_guide_services",
+                             "DVB services whose programme is known.")),
+      guide_events_(Single(registry, "headwater_directory_resolver_guide_events",
+                           "Events of the programme guide.")),
+      guide_kept_(Counted(registry, kGuides, kGuidesHelp, "kept")),
+      guide_no_room_(Counted(registry, kGuides, kGuidesHelp, "no_room")),
       exports_ok_(Counted(registry, kExports, kExportsHelp, "ok")),
       exports_refused_(Counted(registry, kExports, kExportsHelp, "refused")) {}
 
@@ -119,6 +130,14 @@ void DirectoryMetrics::OnFeed(const std::string& directory, const FeedState& sta
   const bool never = state.last_success == absl::InfinitePast();
   refreshed_.Add({{"directory", directory}})
       .Set(never ? 0 : absl::ToDoubleSeconds(state.last_success - absl::UnixEpoch()));
+}
+void DirectoryMetrics::OnLineupTold(const std::string& result) {
+  lineups_told_.Add({{"result", result}}).Increment();
+}
+void DirectoryMetrics::OnGuideTold(const Guide& guide, bool kept) {
+  (kept ? guide_kept_ : guide_no_room_).Increment();
+  guide_services_.Set(static_cast<double>(guide.services()));
+  guide_events_.Set(static_cast<double>(guide.events()));
 }
 void DirectoryMetrics::OnExported(bool ok) { (ok ? exports_ok_ : exports_refused_).Increment(); }
 void DirectoryMetrics::SetFormats(size_t formats) { formats_.Set(static_cast<double>(formats)); }

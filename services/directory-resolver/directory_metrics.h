@@ -11,6 +11,7 @@
 #include "services/common/time/mono_time.h"
 #include "services/directory-resolver/directory.h"
 #include "services/directory-resolver/feed/feed_refresh.h"
+#include "services/directory-resolver/guide.h"
 
 namespace headwater::directory_resolver {
 
@@ -32,6 +33,9 @@ class DirectoryMetrics {
   void OnRefresh(const std::string& directory, const std::string& result);
   void OnFeed(const std::string& directory, const FeedState& state);
   void OnExported(bool ok);
+  // `result` is "taken", "unchanged" or "refused".
+  void OnLineupTold(const std::string& result);
+  void OnGuideTold(const Guide& guide, bool kept);
   void SetFormats(size_t formats);
   void SetPlanReaders(size_t readers);
 
@@ -55,6 +59,11 @@ class DirectoryMetrics {
   prometheus::Counter& plays_failed_;
   prometheus::Counter& checks_ok_;
   prometheus::Counter& checks_failed_;
+  prometheus::Family<prometheus::Counter>& lineups_told_;
+  prometheus::Gauge& guide_services_;
+  prometheus::Gauge& guide_events_;
+  prometheus::Counter& guide_kept_;
+  prometheus::Counter& guide_no_room_;
   prometheus::Counter& exports_ok_;
   prometheus::Counter& exports_refused_;
   std::map<std::string, prometheus::Gauge*> station_gauges_;

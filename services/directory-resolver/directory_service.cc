@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "services/common/rpc/server_calls.h"
 #include "services/common/time/clock.h"
 #include "services/directory-resolver/directory_convert.h"
+#include "services/directory-resolver/dvb_convert.h"
 
 namespace headwater::directory_resolver {
 namespace {
@@ -36,6 +38,8 @@ const char* ContentType(ExportQuery::Format format) {
       return "application/xspf+xml";
     case ExportQuery::Format::kSdp:
       return "application/sdp";
+    case ExportQuery::Format::kXmltv:
+      return "application/xml; charset=utf-8";
   }
   return "";
 }
@@ -233,6 +237,34 @@ grpc::ServerUnaryReactor* DirectoryService::DiffDirectory(grpc::CallbackServerCo
   });
 }
 
+grpc::ServerUnaryReactor* DirectoryService::ReportLineup(grpc::CallbackServerContext* context,
+                                                         const pb::ReportLineupRequest* request,
+                                                         pb::ReportLineupResponse*) {
+  return OnLoop(context, loop_, [this, request]() -> absl::Status {
+    std::vector<DvbCarrier> told;
+    std::set<std::string> read;
+    for (const tuner::v1::Carrier& row : request->carriers()) {
+      ASSIGN_OR_RETURN(DvbCarrier carrier, CarrierFromProto(row));
+      if (row.has_read()) read.insert(carrier.id);
+      told.push_back(std::move(carrier));
+    }
+    return shell_.ReportLineup(request->tuner(), std::move(told),
+                               [&read](const std::string& id) { return read.contains(id); });
+  });
+}
+
+grpc::ServerUnaryReactor* DirectoryService::ReportGuide(grpc::CallbackServerContext* context,
+                                                        const pb::ReportGuideRequest* request,
+                                                        pb::ReportGuideResponse*) {
+  return OnLoop(context, loop_, [this, request]() -> absl::Status {
+    for (const tuner::v1::Guide& row : request->guides()) {
+      ASSIGN_OR_RETURN(ToldGuide guide, GuideFromProto(row));
+      shell_.ReportGuide(guide.service, std::move(guide.events));
+    }
+    return absl::OkStatus();
+  });
+}
+
 void DirectoryService::Close() {
   shell_.feeds().Close();
   hub_.Close(grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining"));
@@ -258,6 +290,7 @@ pb::StationRecord DirectoryService::RecordMessage(const StationRecord& record) c
 pb::DirectoryStatus DirectoryService::StatusMessage(const DirectoryOptions& options,
                                                     const DirectoryCounts& counts) const {
   pb::DirectoryStatus message = ToProto(options, counts);
+  if (options.source == DirectorySource::kDvb) DvbToProto(message);
   if (!IsFetched(options.source)) return message;
   const std::string& name = options.plan.name;
   FeedToProto(shell_.feeds().StateOf(name), message);
@@ -265,6 +298,14 @@ pb::DirectoryStatus DirectoryService::StatusMessage(const DirectoryOptions& opti
   if (const absl::Time next = shell_.feeds().NextOf(name); next != absl::InfiniteFuture())
     *message.mutable_next_refresh() = TimeToProto(next);
   return message;
+}
+
+void DirectoryService::DvbToProto(pb::DirectoryStatus& message) const {
+  const DirectoryShell::Told told = shell_.TunersTold();
+  const bool never = told.when == absl::InfinitePast();
+  message.set_state(never ? pb::DIRECTORY_STATE_PENDING : pb::DIRECTORY_STATE_FRESH);
+  if (!never) *message.mutable_last_success() = TimeToProto(told.when);
+  message.set_entries(static_cast<uint32_t>(told.entries));
 }
 
 pb::DirectoryStatus DirectoryService::StatusOf(const std::string& name) const {
@@ -302,7 +343,7 @@ absl::Status DirectoryService::ListPage(const pb::ListStationsRequest& request,
 absl::Status DirectoryService::WriteExport(const pb::ExportRequest& request,
                                            pb::ExportResponse& response) {
   ASSIGN_OR_RETURN(const ExportQuery query, QueryFromProto(request));
-  ASSIGN_OR_RETURN(std::string text, shell_.directory().Export(query));
+  ASSIGN_OR_RETURN(std::string text, shell_.Export(query));
   response.set_content_type(ContentType(query.format));
   response.set_text(std::move(text));
   return absl::OkStatus();

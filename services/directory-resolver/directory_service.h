@@ -61,6 +61,12 @@ class DirectoryService final : public directory::v1::DirectoryService::CallbackS
   grpc::ServerUnaryReactor* DiffDirectory(grpc::CallbackServerContext* context,
                                           const directory::v1::DiffDirectoryRequest* request,
                                           directory::v1::DiffDirectoryResponse* response) override;
+  grpc::ServerUnaryReactor* ReportLineup(grpc::CallbackServerContext* context,
+                                         const directory::v1::ReportLineupRequest* request,
+                                         directory::v1::ReportLineupResponse* response) override;
+  grpc::ServerUnaryReactor* ReportGuide(grpc::CallbackServerContext* context,
+                                        const directory::v1::ReportGuideRequest* request,
+                                        directory::v1::ReportGuideResponse* response) override;
 
   // Ends the watches: the service drains.
   void Close();
@@ -73,6 +79,7 @@ class DirectoryService final : public directory::v1::DirectoryService::CallbackS
   directory::v1::StationRecord RecordMessage(const StationRecord& record) const;
   directory::v1::DirectoryStatus StatusMessage(const DirectoryOptions& options,
                                                const DirectoryCounts& counts) const;
+  void DvbToProto(directory::v1::DirectoryStatus& message) const;
   // Of one directory in force; of none when it has left the configuration meanwhile.
   directory::v1::DirectoryStatus StatusOf(const std::string& name) const;
   absl::Status CheckName(const std::string& name) const;

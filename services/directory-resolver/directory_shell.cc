@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,8 @@ absl::StatusOr<std::unique_ptr<DirectoryShell>> DirectoryShell::Open(EventLoop& 
   std::unique_ptr<DirectoryShell> shell(new DirectoryShell(
       loop, log, registry, std::move(database),
       Directory(std::move(numbers), std::move(formats), std::move(marks)), options));
+  ASSIGN_OR_RETURN(shell->dvb_, shell->dvb_store_.Load());
+  ASSIGN_OR_RETURN(shell->dvb_told_, shell->dvb_store_.LoadTimes());
   shell->feeds_ = std::make_unique<FeedShell>(
       FeedShell::Shell{loop, log, shell->metrics_, shell->entries_}, std::move(states),
       [raw = shell.get()](const FeedTake& take) { return raw->TakeFeed(take); });
@@ -52,6 +55,7 @@ DirectoryShell::DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registr
       database_(std::move(database)),
       stations_(*database_),
       entries_(*database_),
+      dvb_store_(*database_),
       directory_(std::move(directory)),
       metrics_(registry),
       watcher_(loop, reload_delay_, [this] { (void)Reload(Options(wanted_)); }) {}
@@ -67,6 +71,11 @@ absl::StatusOr<std::vector<DirectoryLineup>> DirectoryShell::Lineups(
       if (!rows.empty()) lineups.push_back({directory.plan.name, std::move(rows), false, added});
     }
   }
+  std::vector<DirectoryLineup> received = PlaceServices(
+      options.directories, dvb_, [this](const std::string& name, const std::string& identity) {
+        return directory_.NumberOf(name, identity).has_value();
+      });
+  std::move(received.begin(), received.end(), std::back_inserter(lineups));
   return lineups;
 }
 

@@ -4,6 +4,7 @@
 #include <prometheus/registry.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,8 +14,10 @@
 #include "services/directory-resolver/database.h"
 #include "services/directory-resolver/directory.h"
 #include "services/directory-resolver/directory_metrics.h"
+#include "services/directory-resolver/dvb_store.h"
 #include "services/directory-resolver/entry_store.h"
 #include "services/directory-resolver/feed_shell.h"
+#include "services/directory-resolver/guide.h"
 #include "services/directory-resolver/lineup_shell.h"
 #include "services/directory-resolver/station_store.h"
 
@@ -54,6 +57,23 @@ class DirectoryShell {
   // FAILED_PRECONDITION: it came from a file or a directory.
   absl::Status RemoveStation(uint32_t number);
 
+  // All that a tuner's lineup has; `is_read` as MergeLineup. Nothing happens when it is known.
+  // NOT_FOUND: no directory of kind dvb. RESOURCE_EXHAUSTED: too many tuners. INVALID_ARGUMENT as
+  // CheckLineup.
+  absl::Status ReportLineup(const std::string& tuner, std::vector<DvbCarrier> told,
+                            absl::FunctionRef<bool(const std::string& id)> is_read);
+  // What is on a service; when there is no room for it, it is counted and that is all.
+  void ReportGuide(const DvbTriplet& service, std::vector<GuideEvent> events);
+  // When tuners have told last, InfinitePast for never, and how much.
+  struct Told {
+    absl::Time when = absl::InfinitePast();
+    size_t entries = 0;
+  };
+  Told TunersTold() const;
+
+  // As Directory's, and XMLTV. FAILED_PRECONDITION: the station is no DVB service.
+  absl::StatusOr<std::string> Export(const ExportQuery& query) const;
+
   const Directory& directory() const { return directory_; }
   const Options& options() const { return options_; }
   FeedShell& feeds() const { return *feeds_; }
@@ -72,6 +92,9 @@ class DirectoryShell {
   absl::Status Build(const Options& options, const std::vector<DirectoryLineup>& lineups,
                      const Write& write);
   absl::Status TakeFeed(const FeedTake& take);
+  absl::Status CheckTuner(const std::string& tuner, const std::vector<DvbCarrier>& told) const;
+  // Builds anew from `dvb_` and stores what the tuner has there.
+  absl::Status TakeLineup(const std::string& tuner);
 
   Logger& log_;
   // As it was opened with.
@@ -80,6 +103,11 @@ class DirectoryShell {
   std::unique_ptr<Database> database_;
   StationStore stations_;
   EntryStore entries_;
+  DvbStore dvb_store_;
+  // As stored.
+  DvbLineups dvb_;
+  std::map<std::string, absl::Time> dvb_told_;
+  Guide guide_;
   Directory directory_;
   DirectoryMetrics metrics_;
   // In force, with the lineups of its files.

@@ -7,6 +7,7 @@
 #include "services/common/base/status_macros.h"
 #include "services/common/plan/plan_text.h"
 #include "services/common/text/clean_text.h"
+#include "services/directory-resolver/guide.h"
 
 namespace headwater::directory_resolver {
 namespace {
@@ -50,9 +51,21 @@ std::string Quoted(std::string_view text) {
 }
 
 std::string GroupTitle(const Station& station) {
+  // Of a service's tags the type is what people sort by.
+  if (station.dvb && station.dvb->type != DvbType::kUnknown)
+    return std::string(DvbTypeName(station.dvb->type));
   std::string groups;
   for (const std::string& tag : station.tags) groups += (groups.empty() ? "" : ";") + tag;
   return groups.empty() ? station.directory : groups;
+}
+
+// "dvb://2.7fb.1041", in hexadecimal (ETSI TS 102 851); empty where the ids are not
+// known.
+std::string DvbUrl(const Station& station) {
+  const std::optional<DvbTriplet> ids = TripletOf(station);
+  if (!ids) return "";
+  return fmt::format("dvb://{:x}.{:x}.{:x}", ids->original_network_id, ids->transport_stream_id,
+                     ids->service_id);
 }
 
 void AppendElement(std::string& out, std::string_view name, std::string_view text) {
@@ -89,6 +102,13 @@ StationUrl UrlOf(const ExportedStation& exported, const NumberPlan& plan,
   return {fmt::format("rtp://{}:{}{}", Host(*group), kRtpPort, query), ""};
 }
 
+std::string GuideId(const Station& station) {
+  const std::optional<DvbTriplet> ids = TripletOf(station);
+  if (!ids) return NumberText(station.number);
+  return fmt::format("{}.{}.{}", ids->original_network_id, ids->transport_stream_id,
+                     ids->service_id);
+}
+
 std::string WriteM3u(const std::vector<ExportedStation>& stations, const NumberPlan& plan,
                      const ExportChoice& choice) {
   std::string out = "#EXTM3U\n";
@@ -100,8 +120,11 @@ std::string WriteM3u(const std::vector<ExportedStation>& stations, const NumberP
       out += fmt::format("# {} {}: {}\n", NumberText(station.number), title, url.reason);
       continue;
     }
-    out += fmt::format("#EXTINF:-1 tvg-id=\"{}\" tvg-name={}", NumberText(station.number),
+    out += fmt::format("#EXTINF:-1 tvg-id=\"{}\" tvg-name={}", GuideId(station),
                        Quoted(station.title));
+    if (station.dvb && station.dvb->channel_number != 0)
+      out += fmt::format(" tvg-chno=\"{}\"", station.dvb->channel_number);
+    if (const std::string dvb = DvbUrl(station); !dvb.empty()) out += " dvb=" + Quoted(dvb);
     if (!station.logo_url.empty()) out += " tvg-logo=" + Quoted(station.logo_url);
     out += fmt::format(" group-title={},{}\n{}\n", Quoted(GroupTitle(station)), title, url.url);
   }
@@ -122,6 +145,7 @@ std::string WriteXspf(const std::vector<ExportedStation>& stations, const Number
     // The order is the schema's.
     AppendElement(out, "location", url.url);
     AppendElement(out, "identifier", "urn:x-headwater:" + NumberText(station.number));
+    AppendElement(out, "identifier", DvbUrl(station));
     AppendElement(out, "title", CleanText(station.title, kTextMax));
     AppendElement(out, "annotation", url.reason);
     AppendElement(out, "info", station.homepage);

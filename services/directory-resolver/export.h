@@ -38,8 +38,13 @@ struct StationUrl {
 StationUrl UrlOf(const ExportedStation& station, const NumberPlan& plan,
                  const ExportChoice& choice);
 
-// Extended M3U with tvg-id, tvg-name, tvg-logo and group-title. A station without a URL for this
-// player is a comment that says why.
+// What playlists and programme guides call the station: "<onid>.<tsid>.<sid>" of a DVB service
+// whose ids are known, else its number.
+std::string GuideId(const Station& station);
+
+// Extended M3U with tvg-id, tvg-name, tvg-logo and group-title; a DVB service has its channel
+// number as tvg-chno, its DVB URL (ETSI TS 102 851) as dvb, and its type as group-title. A station
+// without a URL for this player is a comment that says why.
 std::string WriteM3u(const std::vector<ExportedStation>& stations, const NumberPlan& plan,
                      const ExportChoice& choice);
 // XSPF version 1. A station without a URL for this player has a track with a title and an

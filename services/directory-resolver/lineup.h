@@ -36,6 +36,8 @@ struct LineupStation {
   std::string homepage;
   std::string logo_url;
   StationDetails details;
+  // Of a tuner's lineup; there are no URLs then.
+  std::optional<DvbSource> dvb;
   // For messages: "radio.toml:12".
   std::string place;
 

@@ -6,6 +6,7 @@
 
 #include "services/common/plan/number_plan.h"
 #include "services/common/time/mono_time.h"
+#include "services/directory-resolver/dvb_options.h"
 #include "services/directory-resolver/feed/feed_options.h"
 
 namespace headwater::directory_resolver {
@@ -21,6 +22,8 @@ struct DirectoryOptions {
   DirectorySource source = DirectorySource::kLineup;
   // Of a source that is fetched.
   FeedOptions feed = {};
+  // Of kind kDvb.
+  DvbOptions dvb = {};
 };
 
 // Configuration of the directory-resolver.

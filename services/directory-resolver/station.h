@@ -7,6 +7,7 @@
 
 #include "services/common/plan/number_plan.h"
 #include "services/common/sdp/sdp.h"
+#include "services/directory-resolver/dvb_options.h"
 
 namespace headwater::directory_resolver {
 
@@ -47,6 +48,8 @@ struct Station {
   std::string homepage;
   std::string logo_url;
   StationDetails details;
+  // Of kind DVB; there are no URLs then.
+  std::optional<DvbSource> dvb;
   // By a person, into the catalogue.
   bool added = false;
 

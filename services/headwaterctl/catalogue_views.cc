@@ -4,21 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cctype>
 
 namespace headwater {
 namespace {
 
 namespace pb = directory::v1;
-
-// "RADIO_BROWSER" of DIRECTORY_SOURCE_RADIO_BROWSER as "radio-browser".
-std::string EnumText(std::string name, std::string_view prefix) {
-  if (name.starts_with(prefix)) name.erase(0, prefix.size());
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return name;
-}
 
 std::string RateText(uint32_t bits_per_second) {
   return bits_per_second == 0 ? "" : fmt::format("{} kb/s", bits_per_second / 1000);

@@ -15,12 +15,6 @@
 namespace headwater {
 namespace {
 
-absl::Status Named(const std::string& target, const grpc::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  return {static_cast<absl::StatusCode>(status.error_code()),
-          ToAbsl(fmt::format("{}: {}", target, status.error_message()))};
-}
-
 // One unary call; `method` is the stub's.
 template <typename Service, typename Request, typename Response>
 absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const Request& request,
@@ -30,7 +24,7 @@ absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const
   grpc::ClientContext context;
   SetDeadline(context, patience);
   Response response;
-  RETURN_IF_ERROR(Named(target, (stub.get()->*method)(&context, request, &response)));
+  RETURN_IF_ERROR(NamedStatus(target, (stub.get()->*method)(&context, request, &response)));
   return response;
 }
 
@@ -58,7 +52,7 @@ absl::Status ReadGroups(const std::string& target, Duration patience,
   }
   grpc::Status status = reader->Finish();
   if (status.ok()) status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "the list ended early");
-  return Named(target, status);
+  return NamedStatus(target, status);
 }
 
 // For the life of the process: gRPC ends with its last channel otherwise, and that end can wait 10
@@ -69,6 +63,12 @@ void HoldGrpc() {
 }
 
 }  // namespace
+
+absl::Status NamedStatus(const std::string& target, const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return {static_cast<absl::StatusCode>(status.error_code()),
+          ToAbsl(fmt::format("{}: {}", target, status.error_message()))};
+}
 
 HeadendClient::HeadendClient(std::string manager, Duration patience)
     : manager_(std::move(manager)), patience_(patience) {
@@ -94,7 +94,7 @@ absl::Status HeadendClient::WatchSessions(
     static_cast<void>(reader->Finish());
     return absl::OkStatus();
   }
-  return Named(manager_, reader->Finish());
+  return NamedStatus(manager_, reader->Finish());
 }
 
 absl::StatusOr<session::v1::ExplainSessionResponse> HeadendClient::Explain(
@@ -140,8 +140,8 @@ absl::StatusOr<directory::v1::Plan> HeadendClient::Plan() {
   if (read) context.TryCancel();
   const grpc::Status status = reader->Finish();
   if (!read)
-    return Named(target,
-                 status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "no plan") : status);
+    return NamedStatus(
+        target, status.ok() ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "no plan") : status);
   return response.plan();
 }
 
@@ -287,7 +287,7 @@ absl::Status HeadendClient::CheckHealth(const std::string& target) {
   void* tag = nullptr;
   bool ok = false;
   queue.Next(&tag, &ok);
-  RETURN_IF_ERROR(Named(target, status));
+  RETURN_IF_ERROR(NamedStatus(target, status));
   grpc::Slice bytes;
   if (!response.DumpToSingleSlice(&bytes).ok() || bytes.size() != 2 || bytes.begin()[0] != 0x08) {
     return absl::InternalError(ToAbsl(target + ": not a health answer"));

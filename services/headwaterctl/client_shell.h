@@ -11,9 +11,13 @@
 #include "headwater/membership/v1/membership.pb.h"
 #include "headwater/packager/v1/packager.pb.h"
 #include "headwater/session/v1/session.pb.h"
+#include "headwater/tuner/v1/tuner.pb.h"
 #include "services/common/time/mono_time.h"
 
 namespace headwater {
+
+// The outcome of a call with the target before its message.
+absl::Status NamedStatus(const std::string& target, const grpc::Status& status);
 
 // Asks a running headend, one blocking call at a time, each with a deadline. Errors name the
 // target: "unix:/run/headwater/session-manager.sock: ...".
@@ -60,6 +64,15 @@ class HeadendClient {
       const directory::v1::RefreshDirectoryRequest& request);
   absl::StatusOr<directory::v1::DiffDirectoryResponse> DiffDirectory(const std::string& name);
 
+  // Of every dvb-tuner that the manager knows. Where it knows none or does not answer, its socket
+  // beside the manager's is tried: a dish is pointed before anything else runs.
+  absl::StatusOr<std::vector<tuner::v1::Tuner>> ListTuners();
+  absl::StatusOr<std::vector<tuner::v1::Carrier>> ListCarriers();
+  // Of the first dvb-tuner, as WatchSessions.
+  absl::Status WatchTuners(absl::FunctionRef<bool(const tuner::v1::WatchTunersResponse&)> on_event);
+  absl::Status Scan(const tuner::v1::ScanRequest& request,
+                    absl::FunctionRef<bool(const tuner::v1::ScanResponse&)> on_event);
+
   // What a URL is, as the first packager sees it; waits as long as a start may take.
   absl::StatusOr<packager::v1::ProbeResponse> Probe(const std::string& url, bool local);
   // CheckHealth of the first service of that name.
@@ -78,6 +91,8 @@ class HeadendClient {
                                         DirectoryMethod<Request, Response> method,
                                         Duration patience);
   absl::StatusOr<std::string> TargetOf(const std::string& service);
+  // Not empty.
+  absl::StatusOr<std::vector<std::string>> TunerTargets();
 
   std::string manager_;
   Duration patience_;

@@ -11,6 +11,7 @@
 #include "services/common/base/absl_text.h"
 #include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
+#include "services/headwaterctl/dvb_commands.h"
 
 namespace headwater {
 namespace {
@@ -60,6 +61,7 @@ CommandLine::CommandLine()
   AddGroup();
   AddStation();
   AddDirectory();
+  AddDvb();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -190,9 +192,27 @@ void CommandLine::AddDirectory() {
       ->required();
 }
 
+void CommandLine::AddDvb() {
+  CLI::App* dvb = Noun("dvb", "What is received by satellite, antenna and cable");
+  Verb(*dvb, "tuners", "Every tuner: what it is tuned to, how well, and for whom", DvbTuners);
+  Verb(*dvb, "carriers", "Every transponder and multiplex that is known", DvbCarriers);
+  Verb(*dvb, "services", "Every service with its number and group", DvbServices)
+      ->add_option("--carrier", invocation_.carrier, "Of this carrier only");
+  CLI::App* scan =
+      Verb(*dvb, "scan", "Tune to carriers one after the other and read their tables", DvbScan);
+  scan->add_option("CARRIER", invocation_.words,
+                   "Where to begin, as in `dvb carriers`; none: all of the carriers file");
+  scan->add_flag("--no-follow", invocation_.no_follow, "Only these, not what their NIT lists");
+  scan->add_flag("--dry-run", invocation_.dry_run, "Only say what would change");
+  Verb(*dvb, "signal", "A signal meter to be read from a roof, until interrupted", DvbSignal)
+      ->add_option("TUNER", invocation_.argument, "None: the first that is tuned to a carrier");
+}
+
 void CommandLine::AddExport(CLI::App& station) {
-  CLI::App* verb = Verb(station, "export", "A playlist or an SDP for players", StationExport);
-  verb->add_option("--format", invocation_.format, "m3u, xspf or sdp")->capture_default_str();
+  CLI::App* verb = Verb(station, "export", "A playlist, an SDP or the programme guide for players",
+                        StationExport);
+  verb->add_option("--format", invocation_.format, "m3u, xspf, sdp, or xmltv: the programme guide")
+      ->capture_default_str();
   verb->add_option("--player", invocation_.player,
                    "vlc, ffmpeg or kodi: players differ in the URLs they take")
       ->capture_default_str();

@@ -130,11 +130,12 @@ absl::Status StationSearch(HeadendClient& client, const Invocation& invocation) 
 absl::Status StationExport(HeadendClient& client, const Invocation& invocation) {
   using namespace directory::v1;  // NOLINT: the enum names are long enough
   ExportRequest request;
-  ASSIGN_OR_RETURN(
-      const ExportFormat format,
-      (Choice<ExportFormat>(
-          "--format", invocation.format,
-          {{"m3u", EXPORT_FORMAT_M3U}, {"xspf", EXPORT_FORMAT_XSPF}, {"sdp", EXPORT_FORMAT_SDP}})));
+  ASSIGN_OR_RETURN(const ExportFormat format,
+                   (Choice<ExportFormat>("--format", invocation.format,
+                                         {{"m3u", EXPORT_FORMAT_M3U},
+                                          {"xspf", EXPORT_FORMAT_XSPF},
+                                          {"sdp", EXPORT_FORMAT_SDP},
+                                          {"xmltv", EXPORT_FORMAT_XMLTV}})));
   ASSIGN_OR_RETURN(const ExportPlayer player,
                    (Choice<ExportPlayer>("--player", invocation.player,
                                          {{"vlc", EXPORT_PLAYER_VLC},
@@ -240,6 +241,19 @@ absl::Status PrintLiveWords(HeadendClient& client, const Completion& completion)
       for (const session::v1::Sender& sender : senders) {
         for (const types::v1::Leg& leg : sender.legs()) words.insert(leg.link());
       }
+      break;
+    }
+    case LiveWords::kCarriers: {
+      ASSIGN_OR_RETURN(const auto carriers, client.ListCarriers());
+      // What has to be quoted cannot be offered word by word.
+      for (const tuner::v1::Carrier& carrier : carriers) {
+        if (carrier.id().find(' ') == std::string::npos) words.insert(carrier.id());
+      }
+      break;
+    }
+    case LiveWords::kTuners: {
+      ASSIGN_OR_RETURN(const auto tuners, client.ListTuners());
+      for (const tuner::v1::Tuner& tuner : tuners) words.insert(tuner.name());
       break;
     }
   }

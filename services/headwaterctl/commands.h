@@ -35,6 +35,10 @@ struct Invocation {
   std::string number;
   std::string service_address;
   std::vector<std::string> words;
+  // Of a scan and of services.
+  std::string carrier;
+  bool no_follow = false;
+  bool dry_run = false;
 };
 
 // Each prints its answer on standard output and returns what went wrong.

@@ -55,12 +55,15 @@ constexpr Values kValues[] = {
     {"SHELL", "bash zsh fish"},
     {"NUMBER", "", LiveWords::kStationNumbers},
     {"DIRECTORY", "", LiveWords::kDirectories},
-    {"--format", "m3u xspf sdp"},
+    {"--format", "m3u xspf sdp xmltv"},
     {"--player", "vlc ffmpeg kodi"},
     {"--family", "ipv6 ipv4"},
     {"--number", "", LiveWords::kStationNumbers},
     {"--directory", "", LiveWords::kDirectories},
     {"--link", "", LiveWords::kLinks},
+    {"CARRIER", "", LiveWords::kCarriers},
+    {"--carrier", "", LiveWords::kCarriers},
+    {"TUNER", "", LiveWords::kTuners},
 };
 
 void Add(std::string_view word, Completion& out) {

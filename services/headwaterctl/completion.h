@@ -17,7 +17,7 @@ namespace headwater {
 absl::StatusOr<std::string> CompletionScript(std::string_view shell);
 
 // What only a running headend can say.
-enum class LiveWords { kNone, kGroups, kStationNumbers, kDirectories, kLinks };
+enum class LiveWords { kNone, kGroups, kStationNumbers, kDirectories, kLinks, kCarriers, kTuners };
 
 // What may stand in place of the word under the cursor.
 struct Completion {

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "services/common/base/absl_text.h"
 #include "services/headwaterctl/table.h"
@@ -45,6 +46,14 @@ std::string KindText(types::v1::StationKind kind) {
   }
 }
 
+// What a person looks for where others have a URL.
+std::string SourceText(const types::v1::DvbService& service) {
+  if (!service.pids().empty())
+    return fmt::format("{} {} PIDs", service.carrier(), service.pids_size());
+  if (service.service_id() == 0) return service.carrier();
+  return fmt::format("{} {}", service.carrier(), service.service_id());
+}
+
 std::vector<std::string> Links(const session::v1::Sender& sender) {
   std::vector<std::string> links;
   for (const types::v1::Leg& leg : sender.legs())
@@ -53,6 +62,14 @@ std::vector<std::string> Links(const session::v1::Sender& sender) {
 }
 
 }  // namespace
+
+std::string EnumText(std::string name, std::string_view prefix) {
+  if (name.starts_with(prefix)) name.erase(0, prefix.size());
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return name;
+}
 
 std::string ChannelText(const types::v1::Channel& channel) {
   return channel.source().empty() ? channel.group() : channel.source() + "@" + channel.group();
@@ -63,12 +80,7 @@ std::string ShownNumber(uint32_t number) {
 }
 
 std::string StateText(session::v1::SessionState state) {
-  std::string name = session::v1::SessionState_Name(state);
-  constexpr std::string_view kPrefix = "SESSION_STATE_";
-  if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return static_cast<char>(std::tolower(c)); });
-  return name;
+  return EnumText(session::v1::SessionState_Name(state), "SESSION_STATE_");
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) {
@@ -132,6 +144,16 @@ Row ToRow(const membership::v1::GroupMembership& group) {
           std::to_string(group.member_count()), Joined(group.sources())};
 }
 
+Json ToJson(const types::v1::DvbService& service) {
+  Json pids = Json::array();
+  for (const uint32_t pid : service.pids()) pids.push_back(pid);
+  return {{"carrier", service.carrier()},
+          {"original_network_id", service.original_network_id()},
+          {"transport_stream_id", service.transport_stream_id()},
+          {"service_id", service.service_id()},
+          {"pids", std::move(pids)}};
+}
+
 Json ToJson(const types::v1::Station& station) {
   return {{"number", ShownNumber(station.number())},
           {"title", station.title()},
@@ -141,12 +163,15 @@ Json ToJson(const types::v1::Station& station) {
           {"tags", List(station.tags())},
           {"homepage", station.homepage()},
           {"logo_url", station.logo_url()},
-          {"known_format", station.known_format().description()}};
+          {"known_format", station.known_format().description()},
+          {"dvb", station.has_dvb() ? ToJson(station.dvb()) : Json()}};
 }
 
 Row ToRow(const types::v1::Station& station) {
   return {ShownNumber(station.number()), station.directory(), station.title(),
-          station.urls().empty() ? "" : station.urls(0)};
+          station.has_dvb()        ? SourceText(station.dvb())
+          : station.urls().empty() ? ""
+                                   : station.urls(0)};
 }
 
 Json ToJson(const directory::v1::ExportResponse& exported) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "headwater/directory/v1/directory.pb.h"
@@ -15,6 +16,9 @@ namespace headwater {
 // as a row for people. Pure.
 using Json = nlohmann::ordered_json;
 using Row = std::vector<std::string>;
+
+// "radio-browser" of DIRECTORY_SOURCE_RADIO_BROWSER.
+std::string EnumText(std::string name, std::string_view prefix);
 
 // "ff3e::8000:1", or "2001:db8::1@ff3e::8000:1" with SSM.
 std::string ChannelText(const types::v1::Channel& channel);
@@ -34,6 +38,7 @@ Json ToJson(const membership::v1::GroupMembership& group);
 Row ToRow(const membership::v1::GroupMembership& group);
 inline const Row kGroupHeader = {"LINK", "GROUP", "MODE", "MEMBERS", "SOURCES"};
 
+Json ToJson(const types::v1::DvbService& service);
 Json ToJson(const types::v1::Station& station);
 Row ToRow(const types::v1::Station& station);
 inline const Row kStationHeader = {"NUMBER", "DIRECTORY", "TITLE", "URL"};

@@ -85,6 +85,8 @@ struct PlanDirectory {
   // 0: by scope.
   uint8_t hop_limit = 0;
   MediaContainer container = MediaContainer::kNone;
+  // Of kind DVB: who takes a tuner from whom, 0..100. The middle leaves room on both sides.
+  uint8_t priority = 50;
   bool operator==(const PlanDirectory&) const = default;
 };
 

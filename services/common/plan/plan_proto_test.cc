@@ -26,7 +26,7 @@ PlanConfig FullConfig() {
                          .hop_limit = 9,
                          .container = MediaContainer::kTransportStream},
                         {.name = "test", .kind = StationKind::kTest},
-                        {.name = "dvb", .kind = StationKind::kDvb}};
+                        {.name = "dvb", .kind = StationKind::kDvb, .priority = 90}};
   return config;
 }
 
@@ -52,6 +52,7 @@ TEST(PlanProtoTest, RefusesWhatDoesNotParse) {
     plan.mutable_directories(0)->set_container(static_cast<types::v1::MediaContainer>(9));
   }));
   EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_directories(0)->set_dscp(64); }));
+  EXPECT_TRUE(refuses([](auto& plan) { plan.mutable_directories(0)->set_priority(101); }));
   EXPECT_TRUE(
       refuses([](auto& plan) { plan.mutable_directories(0)->mutable_linger()->set_seconds(-1); }));
   EXPECT_TRUE(refuses(

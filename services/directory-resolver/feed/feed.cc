@@ -203,6 +203,7 @@ absl::StatusOr<Feed> ParseFeed(DirectorySource source, std::string_view document
     case DirectorySource::kLineup:
     case DirectorySource::kCatalogue:
     case DirectorySource::kFavourites:
+    case DirectorySource::kDvb:
       break;
   }
   return absl::InvalidArgumentError("no document is fetched for it");

@@ -14,16 +14,17 @@ enum class DirectorySource : uint8_t {
   kLineup,        // a file
   kCatalogue,     // people add them
   kFavourites,    // second numbers of stations elsewhere
-  kRadioBrowser,  // the rest is fetched
+  kRadioBrowser,  // fetched, as the next four
   kXiph,
   kTuneIn,
   kShoutcast,
   kM3u,
+  kDvb,  // what tuners receive
 };
 
 // Whether a document is fetched for it.
 constexpr bool IsFetched(DirectorySource source) {
-  return source >= DirectorySource::kRadioBrowser;
+  return source >= DirectorySource::kRadioBrowser && source <= DirectorySource::kM3u;
 }
 
 // Which stations of a document are wanted. Each list that is not empty must hold one of the
