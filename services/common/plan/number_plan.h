@@ -85,6 +85,8 @@ struct PlanDirectory {
   // 0: by scope.
   uint8_t hop_limit = 0;
   MediaContainer container = MediaContainer::kNone;
+  // Of kind DVB, 0..100: its stations take a tuner from those of a lower one.
+  uint8_t priority = 0;
   bool operator==(const PlanDirectory&) const = default;
 };
 

@@ -72,9 +72,14 @@ absl::StatusOr<PlanDirectory> FromProto(const pb::Directory& in) {
     return absl::InvalidArgumentError(fmt::format("{}: dscp {} or hop_limit {} is out of range",
                                                   field, in.dscp(), in.hop_limit()));
   }
+  if (in.priority() > 100) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: priority {} is not 0..100", field, in.priority()));
+  }
   out.local = in.local();
   out.dscp = static_cast<uint8_t>(in.dscp());
   out.hop_limit = static_cast<uint8_t>(in.hop_limit());
+  out.priority = static_cast<uint8_t>(in.priority());
   return out;
 }
 
@@ -129,6 +134,7 @@ pb::Plan PlanToProto(const PlanConfig& config) {
     out.set_dscp(directory.dscp);
     out.set_hop_limit(directory.hop_limit);
     out.set_container(MediaContainerToProto(directory.container));
+    out.set_priority(directory.priority);
   }
   return plan;
 }
