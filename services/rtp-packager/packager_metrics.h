@@ -13,6 +13,12 @@
 
 namespace headwater::packager {
 
+// Datagrams that the kernel has thrown away.
+struct KernelDrops {
+  uint64_t rtcp = 0;
+  uint64_t feeds = 0;
+};
+
 // What /metrics says; docs/metrics.md explains each. Families are resolved at
 // construction; cores keep plain counts, which Update copies. Loop thread only.
 class PackagerMetrics {
@@ -20,7 +26,8 @@ class PackagerMetrics {
   explicit PackagerMetrics(prometheus::Registry& registry);
 
   // Once a second.
-  void Update(const Packager& core, const MulticastSender::Stats& sender, uint64_t rtcp_dropped);
+  void Update(const Packager& core, const MulticastSender::Stats& sender,
+              const KernelDrops& dropped);
   void Update(const TranscoderPoolStats& transcoders);
   // A session's source has been requested; its first RTP has left: since it was applied.
   void OnRequested(Duration since_applied);
@@ -28,6 +35,7 @@ class PackagerMetrics {
 
  private:
   void AddTranscodes(prometheus::Registry& registry);
+  void AddFeeds(prometheus::Registry& registry);
 
   static constexpr size_t kStates = 5;
 
@@ -53,6 +61,11 @@ class PackagerMetrics {
   prometheus::Counter* collisions_;
   prometheus::Counter* loops_;
   prometheus::Counter* epoch_refused_;
+  prometheus::Counter* feed_datagrams_;
+  prometheus::Counter* feed_foreign_;
+  prometheus::Counter* feed_malformed_;
+  prometheus::Counter* feed_overrun_;
+  prometheus::Counter* feed_missing_;
   prometheus::Histogram* apply_to_request_;
   prometheus::Histogram* apply_to_first_rtp_;
 };
