@@ -65,6 +65,25 @@ void ReadHttp(ConfigTable& table, HttpSourceOptions& options) {
   table.Read("answer_timeout", options.answer_timeout, {100ms, 1min});
 }
 
+void ReadFeeds(ConfigTable& table, FeedOptions& options) {
+  std::string address = options.address.ToString();
+  table.Read("feed_address", address);
+  const auto parsed = IpAddress::Parse(address);
+  if (parsed && !parsed->IsMulticast() && !parsed->IsUnspecified()) {
+    options.address = *parsed;
+  } else {
+    table.Fault("feed_address", "must be an address of this host, as 192.0.2.1 or 2001:db8::1");
+  }
+  table.Read("feed_port_first", options.port_first, {1024, 65535});
+  options.port_last = options.port_first;
+  table.Read("feed_port_last", options.port_last, {1024, 65535});
+  if (options.port_first == 0 && options.port_last != 0) {
+    table.Fault("feed_port_last", "needs feed_port_first");
+  } else if (options.port_last < options.port_first) {
+    table.Fault("feed_port_last", "must not be less than feed_port_first");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> RestartKeys(const PackagerConfig& running, const PackagerConfig& wanted) {
@@ -87,6 +106,9 @@ std::vector<std::string> RestartKeys(const PackagerConfig& running, const Packag
   note("transcoders_max", running.transcoders.transcoders_max, wanted.transcoders.transcoders_max);
   note("transcode_bitrate", running.transcoders.bits_per_second,
        wanted.transcoders.bits_per_second);
+  note("feed_address", running.feeds.address, wanted.feeds.address);
+  note("feed_port_first", running.feeds.port_first, wanted.feeds.port_first);
+  note("feed_port_last", running.feeds.port_last, wanted.feeds.port_last);
   return keys;
 }
 
@@ -94,6 +116,7 @@ PackagerConfig ReadConfig(ConfigTable& table) {
   PackagerConfig config;
   ReadOptions(table, config.core);
   ReadHttp(table, config.http);
+  ReadFeeds(table, config.feeds);
   table.Read("transcoders_max", config.transcoders.transcoders_max, {0, 4096});
   table.Read("transcode_bitrate", config.transcoders.bits_per_second, {16000, 510000});
   // One limit for both: the stream looks after it, the opener only where no stream does.

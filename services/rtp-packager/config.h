@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "services/common/config/config_table.h"
+#include "services/rtp-packager/feed_options.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/source/http/http_source_options.h"
 #include "services/rtp-packager/transcode/transcoder_pool_options.h"
@@ -15,6 +16,7 @@ struct PackagerConfig {
   Options core;
   HttpSourceOptions http;
   TranscoderPoolOptions transcoders;
+  FeedOptions feeds;
 };
 
 // Reads the table over the defaults; faults are kept in the table.

@@ -25,6 +25,8 @@ TEST(PackagerConfigTest, EmptyTableGivesTheDefaults) {
   EXPECT_EQ(FaultsOf("[rtp-packager]\n", &config), "");
   EXPECT_EQ(config.core.sessions_max, Options().sessions_max);
   EXPECT_EQ(config.http.stall_timeout, Options().stall_limit);
+  EXPECT_EQ(config.feeds.address.ToString(), "::1");
+  EXPECT_EQ(config.feeds.port_first, 0);
 }
 
 TEST(PackagerConfigTest, KeysThatNeedARestartAreNamed) {
@@ -38,9 +40,10 @@ TEST(PackagerConfigTest, KeysThatNeedARestartAreNamed) {
   std::string fault;
   wanted.http.proxy = *ProxyRules::Parse("http://192.0.2.1:3128", {}, fault);
   wanted.transcoders.transcoders_max = 3;
-  EXPECT_THAT(
-      RestartKeys(running, wanted),
-      ::testing::ElementsAre("rtp_port", "user_agent", "http_proxy, no_proxy", "transcoders_max"));
+  wanted.feeds.address = *IpAddress::Parse("192.0.2.1");
+  EXPECT_THAT(RestartKeys(running, wanted),
+              ::testing::ElementsAre("rtp_port", "user_agent", "http_proxy, no_proxy",
+                                     "transcoders_max", "feed_address"));
 }
 
 TEST(PackagerConfigTest, ReadsWhatIsThere) {
@@ -62,6 +65,12 @@ TEST(PackagerConfigTest, NamesWhatIsWrong) {
   EXPECT_THAT(FaultsOf("[rtp-packager]\nrtcp_port = 5004\n"), HasSubstr("differ from rtp_port"));
   EXPECT_THAT(FaultsOf("[rtp-packager]\nhttp_proxy = \"proxy:3128\"\n"),
               HasSubstr("proxy:3128 is not http://"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nfeed_address = \"ff02::1\"\n"),
+              HasSubstr("an address of this host"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nfeed_port_last = 40000\n"),
+              HasSubstr("needs feed_port_first"));
+  EXPECT_THAT(FaultsOf("[rtp-packager]\nfeed_port_first = 40001\nfeed_port_last = 40000\n"),
+              HasSubstr("not be less than feed_port_first"));
   EXPECT_THAT(FaultsOf("[rtp-packager]\nno_proxy = [\"10.0.0.0/40\"]\n"),
               HasSubstr("10.0.0.0/40 is no name"));
 }

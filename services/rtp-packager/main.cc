@@ -59,7 +59,8 @@ class Instance : public ServiceInstance {
 
  private:
   void UpdateMetrics() {
-    metrics_.Update(shell_->core(), shell_->sender_stats(), shell_->rtcp_dropped_total());
+    metrics_.Update(shell_->core(), shell_->sender_stats(),
+                    {shell_->rtcp_dropped_total(), shell_->feed_dropped_total()});
     metrics_.Update(transcoders_.Stats());
     metrics_.Update(opener_.stats());
     metrics_timer_ = runtime_.loop.At(runtime_.loop.now() + options_.status_interval,
@@ -81,9 +82,9 @@ class Instance : public ServiceInstance {
 
 absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime,
                                                         const PackagerConfig& config) {
-  ASSIGN_OR_RETURN(
-      std::unique_ptr<PackagerShell> shell,
-      PackagerShell::Open(runtime.loop, runtime.log, config.core, runtime.options.legs));
+  ASSIGN_OR_RETURN(std::unique_ptr<PackagerShell> shell,
+                   PackagerShell::Open(runtime.loop, runtime.log, config.core, runtime.options.legs,
+                                       config.feeds));
   auto instance = std::make_unique<Instance>(runtime, config, std::move(shell));
   RETURN_IF_ERROR(instance->Open());
   return instance;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "services/rtp-packager/rtp/rtp_packet.h"
+#include "services/rtp-packager/stream.h"
 
 namespace headwater::packager {
 namespace {
@@ -51,6 +52,23 @@ class Packager::Fanout : public PayloadSink {
   Packager& packager_;
   StreamRecord& record_;
   const ClockPair& now_;
+};
+
+// What comes by a feed leaves within the same call.
+class Packager::Tap : public FeedReceiver {
+ public:
+  Tap(Packager& packager, StreamRecord& record) : packager_(packager), record_(record) {}
+
+  void OnFeed(std::span<const FeedDatagram> batch) override {
+    const ClockPair now = packager_.environment_.now();
+    Fanout fanout(packager_, record_, now);
+    record_.feed->OnFeed(batch, fanout);
+    packager_.FollowStream(record_, now);
+  }
+
+ private:
+  Packager& packager_;
+  StreamRecord& record_;
 };
 
 Packager::Packager(const Options& options, std::vector<std::string> links,
@@ -140,6 +158,7 @@ absl::Status Packager::Apply(const SessionRequest& request) {
         absl::StrCat("sessions_max: ", options_.sessions_max, " sessions are running"));
   }
   SessionRecord& record = found == sessions_.end() ? Open(request, now) : found->second;
+  record.stream->stream->Update(ConfigOf(request));
   record.links = request.links;
   record.dscp = static_cast<uint8_t>(request.dscp);
   record.hop_limit = static_cast<uint8_t>(request.hop_limit);
@@ -175,29 +194,44 @@ Packager::SessionRecord& Packager::Open(const SessionRequest& request, const Clo
   return record;
 }
 
+StreamConfig Packager::ConfigOf(const SessionRequest& request) const {
+  return {.number = request.number,
+          .test_tone = request.kind == SourceKind::kTest,
+          .title = request.title,
+          .urls = request.urls,
+          .local = request.local,
+          .silence_limit =
+              request.silence_limit > Duration{} ? request.silence_limit : options_.silence_limit,
+          .announced = request.format,
+          .transport_stream = request.transport_stream,
+          .feed_source = request.feed_source,
+          .bare_pids = request.bare_pids};
+}
+
 Packager::StreamRecord& Packager::FindOrOpenStream(const SessionRequest& request) {
-  const StreamConfig config = {.number = request.number,
-                               .test_tone = request.kind == SourceKind::kTest,
-                               .title = request.title,
-                               .urls = request.urls,
-                               .local = request.local,
-                               .silence_limit = request.silence_limit > Duration{}
-                                                    ? request.silence_limit
-                                                    : options_.silence_limit,
-                               .announced = request.format,
-                               .transport_stream = request.transport_stream};
   // A failed stream stays with the sessions that it failed; a new session gets a new attempt.
   const auto same = std::find_if(streams_.begin(), streams_.end(), [&](const StreamRecord& each) {
     return each.number == request.number && each.stream->state() != StreamState::kFailed;
   });
-  if (same != streams_.end()) {
-    same->stream->Update(config);
-    return *same;
-  }
+  if (same != streams_.end()) return *same;
   StreamRecord& record = streams_.emplace_back();
   record.number = request.number;
-  record.stream = std::make_unique<Stream>(options_, config, stream_environment_);
+  if (request.kind == SourceKind::kDvb) {
+    OpenFeed(record, ConfigOf(request));
+  } else {
+    record.stream = std::make_unique<Stream>(options_, ConfigOf(request), stream_environment_);
+  }
   return record;
+}
+
+void Packager::OpenFeed(StreamRecord& record, const StreamConfig& config) {
+  record.tap = std::make_unique<Tap>(*this, record);
+  absl::StatusOr<std::unique_ptr<Feed>> feed = absl::UnimplementedError("there are no feeds here");
+  if (environment_.feeds != nullptr) feed = environment_.feeds->Open(*record.tap);
+  auto stream =
+      std::make_unique<FeedStream>(options_, config, stream_environment_, std::move(feed));
+  record.feed = stream.get();
+  record.stream = std::move(stream);
 }
 
 Ssrc Packager::ChooseSsrc(uint32_t wanted) {
@@ -244,10 +278,7 @@ void Packager::Detach(SessionRecord& record) {
   StreamRecord* stream = record.stream;
   std::erase(stream->sessions, &record);
   if (!stream->sessions.empty()) return;
-  const StreamStats& stats = stream->stream->stats();
-  past_.reopens_total += stats.reopens_total;
-  past_.silences_total += stats.silences_total;
-  past_.underruns_total += stats.underruns_total;
+  AddStats(*stream, past_);
   streams_.remove_if([&](const StreamRecord& each) { return &each == stream; });
 }
 
@@ -259,6 +290,19 @@ void Packager::AddStats(const Session& session) {
   past_.malformed_total += session.rtcp_stats().malformed_total;
   past_.collisions_total += session.rtcp_stats().collisions_total;
   past_.loops_total += session.rtcp_stats().loops_total;
+}
+
+void Packager::AddStats(const StreamRecord& record, PackagerStats& sum) {
+  const StreamStats& stats = record.stream->stats();
+  sum.reopens_total += stats.reopens_total;
+  sum.silences_total += stats.silences_total;
+  sum.underruns_total += stats.underruns_total;
+  if (record.feed == nullptr) return;
+  const FeedStats feed = record.feed->feed_stats();
+  sum.feeds.datagrams_total += feed.datagrams_total;
+  sum.feeds.foreign_total += feed.foreign_total;
+  sum.feeds.malformed_total += feed.malformed_total;
+  sum.feeds.missing_total += feed.missing_total;
 }
 
 void Packager::Deliver(SessionRecord& record) {
@@ -354,7 +398,7 @@ void Packager::SetWatchers(size_t count) {
 }
 
 void Packager::FollowStream(StreamRecord& record, const ClockPair& now) {
-  const Stream& stream = *record.stream;
+  const MediaStream& stream = *record.stream;
   if (stream.revision() == record.seen_revision) return;
   record.seen_revision = stream.revision();
   for (SessionRecord* each : record.sessions) {
@@ -416,7 +460,8 @@ std::optional<SessionStatus> Packager::Status(const Channel& channel) const {
   const auto found = sessions_.find(channel);
   if (found == sessions_.end()) return std::nullopt;
   const SessionRecord& record = found->second;
-  const Stream& stream = *record.stream->stream;
+  const MediaStream& stream = *record.stream->stream;
+  const FeedStream* feed = record.stream->feed;
   const Session& session = *record.session;
   return SessionStatus{.channel = channel,
                        .number = record.number,
@@ -438,7 +483,9 @@ std::optional<SessionStatus> Packager::Status(const Channel& channel) const {
                        .receivers = session.receivers(),
                        .packets_total = session.packets_total(),
                        .octets_total = session.octets_total(),
-                       .source_reopens_total = stream.stats().reopens_total};
+                       .source_reopens_total = stream.stats().reopens_total,
+                       .feed = feed ? feed->endpoint() : std::nullopt,
+                       .continuity_errors_total = feed ? feed->feed_stats().missing_total : 0};
 }
 
 std::vector<Channel> Packager::Channels() const {
@@ -460,12 +507,7 @@ PackagerStats Packager::Stats() const {
     sum.collisions_total += rtcp.collisions_total;
     sum.loops_total += rtcp.loops_total;
   }
-  for (const StreamRecord& record : streams_) {
-    const StreamStats& stats = record.stream->stats();
-    sum.reopens_total += stats.reopens_total;
-    sum.silences_total += stats.silences_total;
-    sum.underruns_total += stats.underruns_total;
-  }
+  for (const StreamRecord& record : streams_) AddStats(record, sum);
   return sum;
 }
 

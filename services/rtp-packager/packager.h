@@ -16,14 +16,16 @@
 
 #include "services/common/net/ip_address.h"
 #include "services/common/net/legs.h"
+#include "services/rtp-packager/feed.h"
+#include "services/rtp-packager/feed_stream.h"
+#include "services/rtp-packager/media_stream.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/outbox.h"
 #include "services/rtp-packager/session.h"
-#include "services/rtp-packager/stream.h"
 
 namespace headwater::packager {
 
-enum class SourceKind : uint8_t { kHttp, kTest };
+enum class SourceKind : uint8_t { kHttp, kTest, kDvb };
 
 // The wanted state of a session, already of the right types; Apply checks the values.
 struct SessionRequest {
@@ -49,6 +51,10 @@ struct SessionRequest {
   std::optional<RtpFormat> format;
   // Of a new stream: wrapped in MPEG-TS.
   bool transport_stream = false;
+  // Of a DVB service: whose datagrams are taken; nothing: not known.
+  std::optional<IpAddress> feed_source;
+  // Of a DVB service: some PIDs as they are.
+  bool bare_pids = false;
 };
 
 // One session as it stands.
@@ -76,6 +82,9 @@ struct SessionStatus {
   uint64_t packets_total = 0;
   uint64_t octets_total = 0;
   uint64_t source_reopens_total = 0;
+  // Of a DVB service: where its feed is awaited, and what is missing in it.
+  std::optional<Endpoint> feed;
+  uint64_t continuity_errors_total = 0;
 };
 
 // Sums over everything that lives or has lived.
@@ -91,6 +100,7 @@ struct PackagerStats {
   uint64_t collisions_total = 0;
   uint64_t loops_total = 0;
   uint64_t epoch_refused_total = 0;
+  FeedStats feeds;
 };
 
 struct PackagerEnvironment {
@@ -98,6 +108,8 @@ struct PackagerEnvironment {
   const TestTone* tone = nullptr;
   // Null: nothing is transcoded.
   TranscoderMaker* transcoders = nullptr;
+  // Null: no DVB service is sent. Outlives the packager.
+  FeedOpener* feeds = nullptr;
   std::function<ClockPair()> now;
   // Call OnTime soon. May be called from within any method.
   std::function<void()> wake;
@@ -106,7 +118,7 @@ struct PackagerEnvironment {
 };
 
 // All sessions and streams of one packager. It opens sources through the environment, and puts
-// datagrams into outbox(): the shell sends and clears it after each call.
+// datagrams into outbox(): the shell sends and clears it after each call, and after a feed's.
 //
 // Limits: sessions_max; 32 URLs of 2048 bytes and 64 links for a session; sessions that are saying
 // good-bye do not count (each lives bye_gap). Unwatched for unwatched_limit, all sessions end.
@@ -165,22 +177,30 @@ class Packager {
   };
   struct StreamRecord {
     uint32_t number = 0;
-    std::unique_ptr<Stream> stream;
+    // Of a DVB service; it outlives the stream, whose feed knows it.
+    std::unique_ptr<FeedReceiver> tap;
+    std::unique_ptr<MediaStream> stream;
+    // The same, of a DVB service; else null.
+    FeedStream* feed = nullptr;
     std::vector<SessionRecord*> sessions;
     uint64_t seen_revision = 0;
   };
   class Fanout;
+  class Tap;
 
   absl::Status Validate(const SessionRequest& request) const;
   absl::Status CheckEpoch(uint64_t epoch);
   SessionRecord& Open(const SessionRequest& request, const ClockPair& now);
+  StreamConfig ConfigOf(const SessionRequest& request) const;
   StreamRecord& FindOrOpenStream(const SessionRequest& request);
+  void OpenFeed(StreamRecord& record, const StreamConfig& config);
   void Remove(const Channel& channel, const ClockPair& now);
   void Detach(SessionRecord& record);
   void Deliver(SessionRecord& record);
   void Transmit(SessionRecord& record, MonoTime now);
   void FollowStream(StreamRecord& record, const ClockPair& now);
   void AddStats(const Session& session);
+  static void AddStats(const StreamRecord& record, PackagerStats& sum);
   Ssrc ChooseSsrc(uint32_t wanted);
   RtcpOrigin OriginOf(size_t leg, const IpAddress& from) const;
   StreamState StateOf(const SessionRecord& record) const;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "services/rtp-packager/fake_feed.h"
 #include "services/rtp-packager/media/fake_transcoder.h"
 #include "services/rtp-packager/packager.h"
 #include "services/rtp-packager/rtp/rtcp_packet.h"
@@ -48,6 +49,7 @@ class PackagerFixture : public ::testing::Test {
                                        PackagerEnvironment{.opener = &opener_,
                                                            .tone = &tone_,
                                                            .transcoders = maker_,
+                                                           .feeds = &feeds_,
                                                            .now = [this] { return clocks_; },
                                                            .wake = [this] { woken_ = true; },
                                                            .seed = 42,
@@ -208,6 +210,7 @@ class PackagerFixture : public ::testing::Test {
   FakeSourceOpener opener_;
   TestTone tone_;
   FakeTranscoderMaker transcoders_;
+  FakeFeedOpener feeds_;
   std::unique_ptr<Packager> core_;
   std::vector<Rtp> rtp_;
   std::vector<Rtcp> rtcp_;

@@ -76,10 +76,25 @@ PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
                       "Own RTP or reports that came back.");
   epoch_refused_ = AddCounter(registry, "headwater_rtp_packager_epoch_refused_total",
                               "Calls with a lower epoch.");
+  AddFeeds(registry);
   apply_to_request_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_request_seconds",
                                    "From a new session's ApplySession to its source's request.");
   apply_to_first_rtp_ = AddHistogram(registry, "headwater_rtp_packager_apply_to_first_rtp_seconds",
                                      "From a new session's ApplySession to its first RTP.");
+}
+
+void PackagerMetrics::AddFeeds(prometheus::Registry& registry) {
+  feed_datagrams_ = AddCounter(registry, "headwater_rtp_packager_feed_datagrams_total",
+                               "Datagrams of feeds that were taken.");
+  auto& dropped = prometheus::BuildCounter()
+                      .Name("headwater_rtp_packager_feed_dropped_total")
+                      .Help("Datagrams of feeds that were not.")
+                      .Register(registry);
+  feed_foreign_ = &dropped.Add({{"reason", "source"}});
+  feed_malformed_ = &dropped.Add({{"reason", "malformed"}});
+  feed_overrun_ = &dropped.Add({{"reason", "overrun"}});
+  feed_missing_ = AddCounter(registry, "headwater_rtp_packager_feed_continuity_errors_total",
+                             "Transport packets missing in feeds.");
 }
 
 void PackagerMetrics::AddTranscodes(prometheus::Registry& registry) {
@@ -162,7 +177,7 @@ void PackagerMetrics::Update(const TranscoderPoolStats& transcoders) {
 }
 
 void PackagerMetrics::Update(const Packager& core, const MulticastSender::Stats& sender,
-                             uint64_t rtcp_dropped) {
+                             const KernelDrops& dropped) {
   std::array<int, kStates> states = {};
   for (const Channel& channel : core.Channels()) {
     ++states[static_cast<size_t>(core.Status(channel)->state)];
@@ -181,10 +196,15 @@ void PackagerMetrics::Update(const Packager& core, const MulticastSender::Stats&
   Follow(reports_, stats.reports_total);
   Follow(forged_, stats.forged_total);
   Follow(malformed_, stats.malformed_total);
-  Follow(dropped_, rtcp_dropped);
+  Follow(dropped_, dropped.rtcp);
   Follow(collisions_, stats.collisions_total);
   Follow(loops_, stats.loops_total);
   Follow(epoch_refused_, stats.epoch_refused_total);
+  Follow(feed_datagrams_, stats.feeds.datagrams_total);
+  Follow(feed_foreign_, stats.feeds.foreign_total);
+  Follow(feed_malformed_, stats.feeds.malformed_total);
+  Follow(feed_overrun_, dropped.feeds);
+  Follow(feed_missing_, stats.feeds.missing_total);
 }
 
 void PackagerMetrics::OnRequested(Duration since_applied) {

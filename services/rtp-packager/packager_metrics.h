@@ -14,6 +14,12 @@
 
 namespace headwater::packager {
 
+// Datagrams that the kernel has thrown away.
+struct KernelDrops {
+  uint64_t rtcp = 0;
+  uint64_t feeds = 0;
+};
+
 // What /metrics says; docs/metrics.md explains each. Families are resolved at
 // construction; cores keep plain counts, which Update copies. Loop thread only.
 class PackagerMetrics {
@@ -21,7 +27,8 @@ class PackagerMetrics {
   explicit PackagerMetrics(prometheus::Registry& registry);
 
   // Once a second.
-  void Update(const Packager& core, const MulticastSender::Stats& sender, uint64_t rtcp_dropped);
+  void Update(const Packager& core, const MulticastSender::Stats& sender,
+              const KernelDrops& dropped);
   void Update(const TranscoderPoolStats& transcoders);
   void Update(const HttpSourceStats& sources);
   // A session's source has been requested; its first RTP has left: since it was applied.
@@ -31,6 +38,7 @@ class PackagerMetrics {
  private:
   void AddTranscodes(prometheus::Registry& registry);
   void AddSources(prometheus::Registry& registry);
+  void AddFeeds(prometheus::Registry& registry);
 
   static constexpr size_t kStates = 5;
   static constexpr size_t kChangeReasons = 3;
@@ -64,6 +72,11 @@ class PackagerMetrics {
   prometheus::Counter* collisions_;
   prometheus::Counter* loops_;
   prometheus::Counter* epoch_refused_;
+  prometheus::Counter* feed_datagrams_;
+  prometheus::Counter* feed_foreign_;
+  prometheus::Counter* feed_malformed_;
+  prometheus::Counter* feed_overrun_;
+  prometheus::Counter* feed_missing_;
   prometheus::Histogram* apply_to_request_;
   prometheus::Histogram* apply_to_first_rtp_;
 };

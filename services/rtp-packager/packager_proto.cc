@@ -32,7 +32,7 @@ absl::StatusOr<SourceKind> KindFromProto(types::v1::StationKind kind) {
     case types::v1::STATION_KIND_TEST:
       return SourceKind::kTest;
     case types::v1::STATION_KIND_DVB:
-      return absl::InvalidArgumentError("session.station.kind: DVB cannot be sent from here");
+      return SourceKind::kDvb;
     default:
       return absl::InvalidArgumentError("session.station.kind: not set");
   }
@@ -89,6 +89,14 @@ absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& p
         absl::StrCat("session.container: unknown value ", static_cast<int>(spec.container())));
   }
   request.transport_stream = spec.container() == types::v1::MEDIA_CONTAINER_TS;
+  request.bare_pids = spec.station().dvb().pids_size() > 0;
+  if (!spec.feed_source().empty()) {
+    request.feed_source = IpAddress::Parse(spec.feed_source());
+    if (!request.feed_source) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("session.feed_source: no address: ", spec.feed_source().substr(0, 100)));
+    }
+  }
   return request;
 }
 
@@ -120,6 +128,8 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   proto.set_packets_total(status.packets_total);
   proto.set_octets_total(status.octets_total);
   proto.set_source_reopens_total(status.source_reopens_total);
+  if (status.feed) proto.set_feed(status.feed->ToString());
+  proto.set_continuity_errors_total(status.continuity_errors_total);
   return proto;
 }
 

@@ -28,8 +28,10 @@ std::string RandomCname(std::mt19937_64& random) {
 
 absl::StatusOr<std::unique_ptr<PackagerShell>> PackagerShell::Open(EventLoop& loop, Logger& log,
                                                                    const Options& options,
-                                                                   std::vector<LegConfig> legs) {
-  std::unique_ptr<PackagerShell> shell(new PackagerShell(loop, log, options, std::move(legs)));
+                                                                   std::vector<LegConfig> legs,
+                                                                   const FeedOptions& feeds) {
+  std::unique_ptr<PackagerShell> shell(
+      new PackagerShell(loop, log, options, std::move(legs), feeds));
   ASSIGN_OR_RETURN(
       shell->packets_,
       PacketSocket::Open(GroupFilter(options.rtcp_port, options.rtp_port, {}), kPacketMax));
@@ -37,7 +39,7 @@ absl::StatusOr<std::unique_ptr<PackagerShell>> PackagerShell::Open(EventLoop& lo
 }
 
 PackagerShell::PackagerShell(EventLoop& loop, Logger& log, const Options& options,
-                             std::vector<LegConfig> legs)
+                             std::vector<LegConfig> legs, const FeedOptions& feeds)
     : loop_(loop),
       log_(log),
       options_(options),
@@ -47,6 +49,7 @@ PackagerShell::PackagerShell(EventLoop& loop, Logger& log, const Options& option
                 core_->OnUnicastRtcp(leg, from, bytes);
                 Perform();
               }),
+      feeds_(loop, feeds, [this] { Perform(); }),
       listening_(leg_configs_.size()),
       told_legs_(leg_configs_.size()) {}
 
@@ -69,6 +72,7 @@ absl::Status PackagerShell::Start(SourceOpener& opener, TranscoderMaker* transco
                                      PackagerEnvironment{.opener = &opener,
                                                          .tone = &*tone_,
                                                          .transcoders = transcoders,
+                                                         .feeds = &feeds_,
                                                          .now = [] { return ReadClocks(); },
                                                          .wake = [this] { Wake(); },
                                                          .seed = random(),

@@ -12,6 +12,7 @@
 #include "services/common/loop/event_loop.h"
 #include "services/common/net/leg_watch.h"
 #include "services/common/packet/packet_socket.h"
+#include "services/rtp-packager/feed_socket.h"
 #include "services/rtp-packager/media/test_tone.h"
 #include "services/rtp-packager/multicast_sender.h"
 #include "services/rtp-packager/options.h"
@@ -34,7 +35,8 @@ class PackagerShell {
   // privilege.
   static absl::StatusOr<std::unique_ptr<PackagerShell>> Open(EventLoop& loop, Logger& log,
                                                              const Options& options,
-                                                             std::vector<LegConfig> legs);
+                                                             std::vector<LegConfig> legs,
+                                                             const FeedOptions& feeds = {});
   ~PackagerShell();
 
   // Begins to work: legs are read, sockets bound. Both must outlive this; without `transcoders`
@@ -53,9 +55,11 @@ class PackagerShell {
   const std::vector<Leg>& legs() const { return legs_->legs(); }
   const MulticastSender::Stats& sender_stats() const { return sender_.stats(); }
   uint64_t rtcp_dropped_total() const { return packets_->dropped_total(); }
+  uint64_t feed_dropped_total() const { return feeds_.dropped_total(); }
 
  private:
-  PackagerShell(EventLoop& loop, Logger& log, const Options& options, std::vector<LegConfig> legs);
+  PackagerShell(EventLoop& loop, Logger& log, const Options& options, std::vector<LegConfig> legs,
+                const FeedOptions& feeds);
 
   void Wake();
   void Tick();
@@ -71,6 +75,8 @@ class PackagerShell {
   std::unique_ptr<PacketSocket> packets_;
   std::optional<TestTone> tone_;
   MulticastSender sender_;
+  // Outlives the core, whose streams hold its sockets.
+  FeedSockets feeds_;
   Observer observer_;
   std::unique_ptr<Packager> core_;
   std::unique_ptr<LegWatch> legs_;

@@ -15,6 +15,7 @@
 #include <map>
 
 #include "services/common/time/clock.h"
+#include "services/rtp-packager/feed_samples.h"
 #include "services/rtp-packager/rtp/rtcp_packet.h"
 #include "services/rtp-packager/rtp/rtp_packet.h"
 #include "services/rtp-packager/source/fake_source.h"
@@ -174,6 +175,48 @@ TEST_F(PackagerShellTest, EachDatagramLeavesByItsLegWithItsAddressHopLimitAndCla
   }
   EXPECT_EQ(shell_->sender_stats().errors + shell_->sender_stats().no_address, 0u);
   EXPECT_GT(changes_, 0u);
+}
+
+TEST_F(PackagerShellTest, WhatComesByAFeedLeavesAsRtp) {
+  SessionRequest request;
+  request.channel = ChannelOf(kGroup6);
+  request.number = 0xcb5a1041;
+  request.kind = SourceKind::kDvb;
+  request.links = {"a"};
+  request.transmit = true;
+  request.hop_limit = 17;
+  request.feed_source = IpAddress::Parse("::1");
+  ASSERT_TRUE(shell_->Call([&](Packager& core) { return core.Apply(request); }).ok());
+  const Endpoint feed = *shell_->core().Status(ChannelOf(kGroup6))->feed;
+  EXPECT_EQ(feed.address.ToString(), "::1");
+  ServiceTables tables;
+  std::vector<uint8_t> packets = tables.Association();
+  const std::vector<uint8_t> map = tables.Map();
+  packets.insert(packets.end(), map.begin(), map.end());
+  uint8_t counter = 0;
+  for (int i = 0; i < 5; ++i) {
+    const std::vector<uint8_t> media = MediaPacket(mpegts::Pid(0x101), counter++);
+    packets.insert(packets.end(), media.begin(), media.end());
+  }
+  // More at once than one batch, and one from elsewhere.
+  At(100ms, [&] {
+    for (int i = 0; i < 50; ++i) SendTo("::1", "::1", packets, feed.port);
+    SendTo("2001:db8:a::1", "::1", packets, feed.port);
+    SendTo("::1", "::1", std::vector<uint8_t>(9001), feed.port);
+  });
+  Run(300ms);
+  ASSERT_EQ(heard_.size(), 50u);
+  EXPECT_EQ(heard_[0].header.payload_type, 33);
+  EXPECT_EQ(heard_[0].from.ToString(), "2001:db8:a::1");
+  for (size_t i = 1; i < heard_.size(); ++i) {
+    EXPECT_EQ(heard_[i].header.sequence, heard_[i - 1].header.sequence.Next());
+  }
+  const FeedStats stats = shell_->core().Stats().feeds;
+  EXPECT_EQ(stats.datagrams_total, 50u);
+  EXPECT_EQ(stats.foreign_total, 1u);
+  EXPECT_EQ(stats.malformed_total, 1u);
+  EXPECT_EQ(shell_->feed_dropped_total(), 0u);
+  ASSERT_TRUE(shell_->Call([&](Packager& core) { return core.Stop(0, request.channel); }).ok());
 }
 
 TEST_F(PackagerShellTest, HearsReportsWithoutJoining) {

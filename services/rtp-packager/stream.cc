@@ -23,38 +23,6 @@ constexpr AudioFormat kInTransportStream = {.codec = AudioCodec::kMpegAudio,
 
 }  // namespace
 
-std::string_view StreamStateName(StreamState state) {
-  switch (state) {
-    case StreamState::kOpening:
-      return "Opening";
-    case StreamState::kReady:
-      return "Ready";
-    case StreamState::kSending:
-      return "Sending";
-    case StreamState::kSilent:
-      return "Silent";
-    case StreamState::kFailed:
-      break;
-  }
-  return "Failed";
-}
-
-std::string_view StreamEventName(StreamEvent event) {
-  switch (event) {
-    case StreamEvent::kFormatKnown:
-      return "format known";
-    case StreamEvent::kTransmit:
-      return "transmit";
-    case StreamEvent::kSourceGone:
-      return "source gone";
-    case StreamEvent::kMediaBack:
-      return "media back";
-    case StreamEvent::kGivenUp:
-      break;
-  }
-  return "given up";
-}
-
 Stream::Stream(const Options& options, StreamConfig config, const StreamEnvironment& environment)
     : options_(options), config_(std::move(config)), environment_(environment) {
   texts_.name = config_.title;
@@ -75,11 +43,9 @@ void Stream::Update(const StreamConfig& config) {
 }
 
 void Stream::Fire(StreamEvent event) {
-  const auto row = std::find_if(
-      kStreamTransitions.begin(), kStreamTransitions.end(),
-      [&](const StreamTransition& each) { return each.from == state_ && each.event == event; });
-  if (row == kStreamTransitions.end()) return;
-  state_ = row->to;
+  const std::optional<StreamState> next = NextState(state_, event);
+  if (!next) return;
+  state_ = *next;
   if (event == StreamEvent::kSourceGone) ++stats_.silences_total;
   if (state_ == StreamState::kReady || state_ == StreamState::kSending) {
     error_.clear();

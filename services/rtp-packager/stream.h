@@ -1,115 +1,21 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "services/common/time/clock.h"
 #include "services/rtp-packager/frame_queue.h"
 #include "services/rtp-packager/intake.h"
-#include "services/rtp-packager/media/audio_format.h"
-#include "services/rtp-packager/media/payloader.h"
-#include "services/rtp-packager/media/test_tone.h"
-#include "services/rtp-packager/media/transcoder.h"
+#include "services/rtp-packager/media_stream.h"
 #include "services/rtp-packager/options.h"
 #include "services/rtp-packager/rtp/media_clock.h"
-#include "services/rtp-packager/source/source.h"
 #include "services/rtp-packager/timeline.h"
 
 namespace headwater::packager {
-
-enum class StreamState : uint8_t { kOpening, kReady, kSending, kSilent, kFailed };
-std::string_view StreamStateName(StreamState state);
-
-enum class StreamEvent : uint8_t {
-  kFormatKnown,  // the framer has found the format and the first frame
-  kTransmit,     // a session is to be sent, and the reserve is there
-  kSourceGone,   // nothing from the source for silence_after, and the queue is played out
-  kMediaBack,    // the source flows again, and the reserve is there
-  kGivenUp,      // no URL gave media, another format than announced, the silence limit
-};
-std::string_view StreamEventName(StreamEvent event);
-
-// A (state, event) without a row changes nothing.
-struct StreamTransition {
-  StreamState from;
-  StreamEvent event;
-  StreamState to;
-};
-inline constexpr std::array kStreamTransitions = {
-    StreamTransition{StreamState::kOpening, StreamEvent::kFormatKnown, StreamState::kReady},
-    StreamTransition{StreamState::kOpening, StreamEvent::kGivenUp, StreamState::kFailed},
-    StreamTransition{StreamState::kReady, StreamEvent::kTransmit, StreamState::kSending},
-    StreamTransition{StreamState::kReady, StreamEvent::kGivenUp, StreamState::kFailed},
-    StreamTransition{StreamState::kSending, StreamEvent::kSourceGone, StreamState::kSilent},
-    StreamTransition{StreamState::kSending, StreamEvent::kGivenUp, StreamState::kFailed},
-    StreamTransition{StreamState::kSilent, StreamEvent::kMediaBack, StreamState::kSending},
-    StreamTransition{StreamState::kSilent, StreamEvent::kGivenUp, StreamState::kFailed},
-};
-
-// What a stream is made from.
-struct StreamConfig {
-  uint32_t number = 0;
-  // The built-in tone; then there are no URLs.
-  bool test_tone = false;
-  std::string title;
-  std::vector<std::string> urls;
-  bool local = false;
-  Duration silence_limit{};
-  // What listeners were told before the source was heard: anything else is transcoded into it.
-  std::optional<RtpFormat> announced;
-  // Wrapped in MPEG-TS; of the first opening.
-  bool transport_stream = false;
-};
-
-// The world as streams see it. All outlive the stream.
-struct StreamEnvironment {
-  SourceOpener* opener = nullptr;
-  const TestTone* tone = nullptr;
-  // Null: nothing is transcoded.
-  TranscoderMaker* transcoders = nullptr;
-  std::function<ClockPair()> now;
-  // Something changed outside of OnTime: call OnTime soon, and look at the status.
-  std::function<void()> wake;
-};
-
-// What the source says, as the SDP is to say it.
-struct StreamTexts {
-  std::string name;
-  std::string title;
-  std::string url;
-  std::optional<absl::Time> began;
-  bool operator==(const StreamTexts&) const = default;
-};
-
-struct StreamTimes {
-  std::optional<MonoTime> source_requested;
-  std::optional<MonoTime> source_answered;
-  std::optional<MonoTime> format_known;
-};
-
-struct StreamStats {
-  uint64_t reopens_total = 0;
-  uint64_t silences_total = 0;
-  // Times that media came too late and the timeline was shifted.
-  uint64_t underruns_total = 0;
-  // Bytes thrown away because a paused source went on.
-  uint64_t overflow_octets_total = 0;
-};
-
-// Takes what is due. The payload is valid during the call.
-class PayloadSink {
- public:
-  virtual ~PayloadSink() = default;
-  // `due`: when its first sample is to be sent by the normal pace.
-  virtual void OnPayload(const RtpPayload& payload, MonoTime due) = 0;
-};
 
 // One opened source and its timeline (DESIGN 2.7, 2.8); sessions share it. It opens the source when
 // made, cuts its bytes into frames, holds them in a queue, and gives payloads out at media pace
@@ -121,36 +27,28 @@ class PayloadSink {
 // paused source still brings beyond twice that is thrown away and counted. Titles waiting for their
 // audio: 16, then the oldest is shown early. Reopening goes on with backoff until the silence
 // limit. Pure; loop thread only.
-class Stream : public SourceObserver {
+class Stream : public MediaStream, public SourceObserver {
  public:
   Stream(const Options& options, StreamConfig config, const StreamEnvironment& environment);
   ~Stream() override;
 
-  // New URLs and limits for the next opening; the open source stays.
-  void Update(const StreamConfig& config);
-  // Sending starts as soon as there is enough media. Idempotent.
-  void Transmit();
-  // Gives out all that is due.
-  void OnTime(PayloadSink& sink);
-  MonoTime NextDeadline() const;
+  // The open source stays.
+  void Update(const StreamConfig& config) override;
+  void Transmit() override;
+  void OnTime(PayloadSink& sink) override;
+  MonoTime NextDeadline() const override;
 
-  StreamState state() const { return state_; }
-  // One line, for Silent and Failed; empty otherwise.
-  const std::string& error() const { return error_; }
-  // Of SessionStatus.error_reason.
-  std::string_view error_reason() const { return error_reason_; }
-  // From Ready on.
-  const std::optional<RtpFormat>& format() const { return format_; }
-  // What the source would be announced as if nothing had been; nothing where that is format().
-  const std::optional<RtpFormat>& source_format() const { return source_format_; }
-  const StreamTexts& texts() const { return texts_; }
-  // Now playing, without user name and password.
-  const std::string& source_url() const { return source_url_; }
-  const StreamTimes& times() const { return times_; }
-  const StreamStats& stats() const { return stats_; }
-  Duration queue_length() const { return queue_.length(); }
-  // Rises whenever state, error, format, texts or URL change.
-  uint64_t revision() const { return revision_; }
+  StreamState state() const override { return state_; }
+  const std::string& error() const override { return error_; }
+  std::string_view error_reason() const override { return error_reason_; }
+  const std::optional<RtpFormat>& format() const override { return format_; }
+  const std::optional<RtpFormat>& source_format() const override { return source_format_; }
+  const StreamTexts& texts() const override { return texts_; }
+  const std::string& source_url() const override { return source_url_; }
+  const StreamTimes& times() const override { return times_; }
+  const StreamStats& stats() const override { return stats_; }
+  Duration queue_length() const override { return queue_.length(); }
+  uint64_t revision() const override { return revision_; }
   int rate_ppm() const { return timeline_.rate_ppm(); }
 
   // SourceObserver.

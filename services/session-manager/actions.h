@@ -20,7 +20,7 @@ namespace headwater::session_manager {
 struct Resolve {
   uint32_t number = 0;
 };
-// Each of the four is answered with the On...ed of its name, once.
+// Each of the six is answered with the On...ed of its name, once.
 struct ApplySession {
   size_t sender = 0;
   SessionSpec spec;
@@ -36,6 +36,12 @@ struct ApplyAnnouncement {
 struct StopAnnouncement {
   size_t sender = 0;
   Channel channel;
+};
+struct AcquireLease {
+  LeaseSpec spec;
+};
+struct ReleaseLease {
+  uint32_t number = 0;
 };
 // Tell the directory-resolver what a play has shown; no answer is needed.
 struct ReportPlay {
@@ -68,7 +74,8 @@ struct Measured {
 };
 
 using Action = std::variant<Resolve, ApplySession, StopSession, ApplyAnnouncement, StopAnnouncement,
-                            ReportPlay, SessionChanged, Transitioned, Alarm, Measured>;
+                            AcquireLease, ReleaseLease, ReportPlay, SessionChanged, Transitioned,
+                            Alarm, Measured>;
 using Actions = std::vector<Action>;
 
 // What an announcer answers.

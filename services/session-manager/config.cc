@@ -43,6 +43,8 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
   options.senders = ReadSenders(
       table,
       {.name = "local", .packager = target("rtp-packager"), .announcer = target("sap-announcer")});
+  options.dvb_tuner = target("dvb-tuner");
+  options.dvb_tuner_expected = table.Read("dvb_tuner", options.dvb_tuner);
   table.Read("call_timeout", options.call_timeout, Range<Duration>{100ms, 60s});
   ReconcilerOptions& core = options.reconciler;
   table.Read("sessions_max", core.sessions_max, {1, 65536});

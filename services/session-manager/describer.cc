@@ -31,6 +31,9 @@ std::optional<IpAddress> GroupOf(const Question& question, uint32_t number,
 // changed is none to announce.
 std::optional<MediaFormat> KnownFormat(const Station& station, const PlanDirectory* directory) {
   constexpr char kTransportStream[] = "MP2T";
+  if (station.kind == StationKind::kDvb) {
+    return MediaFormat{.encoding = kTransportStream, .payload_type = 33, .clock_rate = 90'000};
+  }
   const bool is_known_ts =
       station.known_format && station.known_format->encoding == kTransportStream;
   if (directory == nullptr || directory->container == MediaContainer::kNone) {

@@ -131,6 +131,16 @@ TEST_F(DescriberTest, TheTestToneIsProbedToo) {
   EXPECT_EQ(probes[0].url, "");
 }
 
+TEST_F(DescriberTest, ADvbServiceIsATransportStreamWithoutALook) {
+  AskNumber(7);
+  Station dvb = Radio({});
+  dvb.kind = StationKind::kDvb;
+  describer_.OnStation(kNumber, dvb, &plan_, out_);
+  const auto answers = Take<AnswerQuestion>();
+  ASSERT_THAT(answers, SizeIs(1));
+  EXPECT_EQ(std::get<Announcement>(answers[0].answer).format.encoding, "MP2T");
+}
+
 TEST_F(DescriberTest, SaysWhyNot) {
   const auto refusal = [this] {
     const auto answers = Take<AnswerQuestion>();
@@ -140,8 +150,8 @@ TEST_F(DescriberTest, SaysWhyNot) {
   EXPECT_THAT(refusal(), HasSubstr("503 The number plan is not known yet"));
   AskGroup(2, "239.255.255.250");
   EXPECT_THAT(refusal(), HasSubstr("404 239.255.255.250 is not in the number plan"));
-  AskNumber(3, 0xf0000001);
-  EXPECT_THAT(refusal(), HasSubstr("404 0xf0000001 is not in the number plan"));
+  AskNumber(3, 0xa0000001);
+  EXPECT_THAT(refusal(), HasSubstr("404 0xa0000001 is not in the number plan"));
   AskNumber(4);
   describer_.OnStation(kNumber, absl::NotFoundError("radio has no 0x80000001"), &plan_, out_);
   EXPECT_EQ(refusal(), "404 radio has no 0x80000001");
@@ -149,9 +159,7 @@ TEST_F(DescriberTest, SaysWhyNot) {
   describer_.OnStation(kNumber, absl::UnavailableError("away"), &plan_, out_);
   EXPECT_EQ(refusal(), "503 away");
   AskNumber(6);
-  Station dvb = Radio({});
-  dvb.kind = StationKind::kDvb;
-  describer_.OnStation(kNumber, dvb, &plan_, out_);
+  describer_.OnStation(kNumber, Radio({}), &plan_, out_);
   EXPECT_THAT(refusal(), HasSubstr("503 Its format is not known"));
   AskNumber(7);
   describer_.OnStation(kNumber, Radio({"http://a/"}), &plan_, out_);

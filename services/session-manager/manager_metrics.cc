@@ -27,6 +27,22 @@ std::string Label(State state) {
   return text;
 }
 
+std::string_view LabelOf(LeaseState state) {
+  switch (state) {
+    case LeaseState::kTuning:
+      return "tuning";
+    case LeaseState::kLocked:
+      return "locked";
+    case LeaseState::kSending:
+      return "sending";
+    case LeaseState::kLost:
+      return "lost";
+    case LeaseState::kFailed:
+      break;
+  }
+  return "failed";
+}
+
 void Raise(prometheus::Counter& counter, uint64_t& seen, uint64_t count) {
   counter.Increment(static_cast<double>(count - seen));
   seen = count;
@@ -61,7 +77,22 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
                      .Add({})),
       ignored_(Family(BuildCounter(), registry, "headwater_session_manager_events_ignored_total",
                       "Events that the state table has no row for.")
-                   .Add({})) {
+                   .Add({})),
+      waiting_for_tuner_(Family(BuildGauge(), registry,
+                                "headwater_session_manager_sessions_waiting_for_tuner",
+                                "Sessions that failed because no tuner was free.")
+                             .Add({})),
+      lineups_(Family(BuildCounter(), registry, "headwater_session_manager_lineups_carried_total",
+                      "Lineups of the tuner that the resolver has taken.")
+                   .Add({})),
+      guides_(Family(BuildCounter(), registry, "headwater_session_manager_guides_carried_total",
+                     "Pieces of the tuner's guide that the resolver has taken.")
+                  .Add({})),
+      lineup_dropped_(Family(BuildCounter(), registry,
+                             "headwater_session_manager_lineup_dropped_total",
+                             "Carriers and guides of the tuner left out at a limit.")
+                          .Add({})) {
+  AddLeases(registry);
   // In the order of Latency.
   const std::pair<const char*, const char*> names[] = {
       {"headwater_session_manager_report_to_request_seconds",
@@ -85,6 +116,20 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
   }
 }
 
+void ManagerMetrics::AddLeases(prometheus::Registry& registry) {
+  auto& leases = Family(BuildGauge(), registry, "headwater_session_manager_leases",
+                        "Leases that the dvb-tuner lists, by state.");
+  for (size_t i = 0; i < kLeaseStateCount; ++i) {
+    leases_[i] = &leases.Add({{"state", std::string(LabelOf(static_cast<LeaseState>(i)))}});
+  }
+}
+
+void ManagerMetrics::Update(const CourierStats& courier) {
+  Raise(lineups_, seen_courier_.lineups_total, courier.lineups_total);
+  Raise(guides_, seen_courier_.guides_total, courier.guides_total);
+  Raise(lineup_dropped_, seen_courier_.dropped_total, courier.dropped_total);
+}
+
 void ManagerMetrics::Advance(prometheus::Family<prometheus::Counter>& family,
                              const std::map<std::string, uint64_t>& counts,
                              std::map<std::string, uint64_t>& seen) {
@@ -99,6 +144,12 @@ void ManagerMetrics::Update(const Reconciler& reconciler) {
     ++by_state[static_cast<size_t>(session.state)];
   }
   for (size_t i = 0; i < kStateCount; ++i) sessions_[i]->Set(static_cast<double>(by_state[i]));
+  std::array<size_t, kLeaseStateCount> leases = {};
+  for (const auto& [number, lease] : reconciler.tuner().leases) {
+    if (lease.outlet.status()) ++leases[static_cast<size_t>(lease.outlet.status()->state)];
+  }
+  for (size_t i = 0; i < kLeaseStateCount; ++i) leases_[i]->Set(static_cast<double>(leases[i]));
+  waiting_for_tuner_.Set(static_cast<double>(reconciler.waiting_for_tuner()));
   const ReconcilerStats& stats = reconciler.stats();
   for (const auto& [states, count] : stats.transitions) {
     Raise(transitions_.Add({{"from", Label(states.first)}, {"to", Label(states.second)}}),

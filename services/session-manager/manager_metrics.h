@@ -10,6 +10,7 @@
 #include <string>
 
 #include "services/session-manager/actions.h"
+#include "services/session-manager/lineup_courier.h"
 #include "services/session-manager/reconciler.h"
 
 namespace headwater::session_manager {
@@ -22,17 +23,20 @@ class ManagerMetrics {
 
   // Takes over what the core has counted since the last time.
   void Update(const Reconciler& reconciler);
+  void Update(const CourierStats& courier);
   void Observe(const Measured& measured);
   void CountCallFailure(const std::string& call);
   void SetConnected(const std::string& service, const std::string& instance, bool connected);
 
  private:
+  void AddLeases(prometheus::Registry& registry);
   void Advance(prometheus::Family<prometheus::Counter>& family,
                const std::map<std::string, uint64_t>& counts,
                std::map<std::string, uint64_t>& seen);
 
   std::array<prometheus::Histogram*, 5> latencies_ = {};
   std::array<prometheus::Gauge*, kStateCount> sessions_ = {};
+  std::array<prometheus::Gauge*, kLeaseStateCount> leases_ = {};
   prometheus::Family<prometheus::Counter>& transitions_;
   prometheus::Family<prometheus::Counter>& refused_;
   prometheus::Family<prometheus::Counter>& failed_;
@@ -43,7 +47,12 @@ class ManagerMetrics {
   prometheus::Counter& adopted_;
   prometheus::Counter& untracked_;
   prometheus::Counter& ignored_;
+  prometheus::Gauge& waiting_for_tuner_;
+  prometheus::Counter& lineups_;
+  prometheus::Counter& guides_;
+  prometheus::Counter& lineup_dropped_;
   ReconcilerStats seen_;
+  CourierStats seen_courier_;
 };
 
 }  // namespace headwater::session_manager

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -31,6 +33,12 @@ std::string InstanceOf(const std::string& target) {
   return target.substr(at + 1, end - at - 1);
 }
 
+// Of a unix socket; of any other target that is never known beforehand.
+bool SocketExists(const std::string& target) {
+  constexpr std::string_view kUnix = "unix:";
+  return target.starts_with(kUnix) && access(target.c_str() + kUnix.size(), F_OK) == 0;
+}
+
 }  // namespace
 
 ManagerShell::ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
@@ -58,6 +66,8 @@ ManagerShell::~ManagerShell() {
   for (auto& peer : packagers_) peer->Close();
   for (auto& peer : announcers_) peer->Close();
   if (describer_) describer_->Close();
+  if (tuner_) tuner_->Close();
+  if (courier_) courier_->Close();
   rpc_.reset();
 }
 
@@ -80,12 +90,24 @@ void ManagerShell::OpenSender(const SenderOptions& sender) {
   announcers_.push_back(std::make_unique<AnnouncerPeer>(Context(), sender.announcer, index));
 }
 
+void ManagerShell::OpenTunerIfThere() {
+  if (tuner_ || !resolver_) return;
+  if (!options_.dvb_tuner_expected && !SocketExists(options_.dvb_tuner)) return;
+  tuner_ = std::make_unique<TunerPeer>(Context(), options_.dvb_tuner);
+  courier_ = std::make_unique<CourierShell>(*rpc_, options_, Context().on_failure);
+  courier_->OnResolver(resolver_->state().connected);
+}
+
 void ManagerShell::Start() {
-  resolver_ = std::make_unique<ResolverPeer>(Context(), options_.directory_resolver);
+  resolver_ = std::make_unique<ResolverPeer>(Context(), options_.directory_resolver,
+                                             [this](bool connected) {
+                                               if (courier_) courier_->OnResolver(connected);
+                                             });
   for (const SenderOptions& sender : options_.senders) OpenSender(sender);
   for (const std::string& target : options_.membership_watchers) OpenWatcher(target);
   describer_ = std::make_unique<DescriberShell>(
       *rpc_, options_, [this] { return reconciler_.plan(); }, Context().on_failure);
+  OpenTunerIfThere();
   Arm();
 }
 
@@ -98,6 +120,7 @@ std::vector<std::string> ManagerShell::Reload(const Options& wanted) {
     keys.push_back("membership_watchers");
   }
   if (!HoldsAll(wanted.senders, options_.senders)) keys.push_back("senders");
+  if (wanted.dvb_tuner != options_.dvb_tuner) keys.push_back("dvb_tuner");
   options_.call_timeout = wanted.call_timeout;
   options_.reconciler = wanted.reconciler;
   for (const std::string& target : wanted.membership_watchers) {
@@ -137,6 +160,10 @@ void ManagerShell::Perform(Action& action) {
     announcers_[announce->sender]->Perform(*announce);
   } else if (auto* end = std::get_if<StopAnnouncement>(&action)) {
     announcers_[end->sender]->Perform(*end);
+  } else if (auto* acquire = std::get_if<AcquireLease>(&action)) {
+    tuner_->Perform(*acquire);
+  } else if (auto* release = std::get_if<ReleaseLease>(&action)) {
+    tuner_->Perform(*release);
   } else if (auto* play = std::get_if<ReportPlay>(&action)) {
     resolver_->Perform(*play);
   } else if (auto* changed = std::get_if<SessionChanged>(&action)) {
@@ -168,7 +195,9 @@ void ManagerShell::Arm() {
 
 // Gauges and counters are copied each second, not with every event.
 void ManagerShell::PublishMetrics() {
+  OpenTunerIfThere();
   metrics_.Update(reconciler_);
+  if (courier_) metrics_.Update(courier_->stats());
   for (const EndpointView& endpoint : Endpoints()) {
     metrics_.SetConnected(endpoint.service, endpoint.instance, endpoint.state.connected);
   }
@@ -200,6 +229,9 @@ std::vector<EndpointView> ManagerShell::Endpoints() const {
         i < packagers_.size() ? packagers_[i].get() : nullptr);
     add("sap-announcer", instance, sender.announcer,
         i < announcers_.size() ? announcers_[i].get() : nullptr);
+  }
+  if (tuner_) {
+    add("dvb-tuner", InstanceOf(options_.dvb_tuner), options_.dvb_tuner, tuner_.get());
   }
   return endpoints;
 }

@@ -10,6 +10,7 @@
 #include "services/common/log/logger.h"
 #include "services/common/loop/event_loop.h"
 #include "services/common/rpc/rpc_client.h"
+#include "services/session-manager/courier_shell.h"
 #include "services/session-manager/describer_shell.h"
 #include "services/session-manager/manager_metrics.h"
 #include "services/session-manager/options.h"
@@ -55,6 +56,7 @@ class ManagerShell {
   PeerContext Context();
   void OpenWatcher(const std::string& target);
   void OpenSender(const SenderOptions& sender);
+  void OpenTunerIfThere();
   void Take(const Input& input);
   void Perform(Action& action);
   void Arm();
@@ -79,6 +81,9 @@ class ManagerShell {
   std::vector<std::unique_ptr<PackagerPeer>> packagers_;
   std::vector<std::unique_ptr<AnnouncerPeer>> announcers_;
   std::unique_ptr<DescriberShell> describer_;
+  // Null until there is one.
+  std::unique_ptr<TunerPeer> tuner_;
+  std::unique_ptr<CourierShell> courier_;
 };
 
 }  // namespace headwater::session_manager

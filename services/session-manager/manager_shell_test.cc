@@ -25,6 +25,8 @@ namespace {
 using ::testing::ElementsAre;
 
 constexpr char kGroup[] = "ff3e:40:2001:db8:d0be:f00d:8000:1";
+// A DVB service.
+constexpr char kDvbGroup[] = "ff3e:40:2001:db8:d0be:f00d:c001:10";
 
 // Every service that the manager calls, in one server on one loop of its own.
 class FakeWorld final : public membership::v1::MembershipService::CallbackService {
@@ -37,18 +39,25 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
         legs_(loop, [](auto& stream) { SendLegs(stream); }),
         announcements_(
             loop, [](auto& stream) { Synced<announce::v1::WatchAnnouncementsResponse>(stream); }),
+        leases_(loop, [](auto& stream) { Synced<tuner::v1::WatchLeasesResponse>(stream); }),
+        lineup_(loop, [](auto& stream) { SendLineup(stream); }),
+        guide_(loop, [](auto& stream) { SendGuide(stream); }),
+        tuner_(*this),
         directory_(*this),
         packager_(*this),
         announcer_(*this) {}
 
-  std::vector<grpc::Service*> services() { return {this, &directory_, &packager_, &announcer_}; }
+  std::vector<grpc::Service*> services() {
+    return {this, &directory_, &packager_, &announcer_, &tuner_};
+  }
   std::vector<std::string> calls() {
     std::lock_guard lock(mutex_);
     return calls_;
   }
-  void SetMember(bool present) {
-    loop_.Post([this, present] {
+  void SetMember(bool present, const std::string& group = kGroup) {
+    loop_.Post([this, present, group] {
       present_ = present;
+      group_ = group;
       members_.Publish("", Member());
     });
   }
@@ -64,12 +73,12 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     membership::v1::WatchMembershipResponse message;
     if (!present_) {
       message.mutable_removed()->set_link("lan");
-      message.mutable_removed()->set_group(kGroup);
+      message.mutable_removed()->set_group(group_);
       return message;
     }
     auto* group = message.mutable_group();
     group->set_link("lan");
-    group->set_group(kGroup);
+    group->set_group(group_);
     group->set_filter_mode(membership::v1::FILTER_MODE_EXCLUDE);
     group->set_member_count(1);
     group->set_joins_total(1);
@@ -96,6 +105,20 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     leg->set_service_address_ipv6("2001:db8::1");
     stream.Push("", message);
   }
+  static void SendLineup(WatchStream<tuner::v1::WatchLineupResponse>& stream) {
+    tuner::v1::WatchLineupResponse message;
+    message.mutable_carrier()->set_id("11426.5H");
+    message.mutable_carrier()->add_services()->set_name("Radio");
+    stream.Push("", message);
+    Synced(stream);
+  }
+  static void SendGuide(WatchStream<tuner::v1::WatchGuideResponse>& stream) {
+    tuner::v1::WatchGuideResponse message;
+    message.mutable_guide()->set_service_id(0x10);
+    message.mutable_guide()->add_events()->set_title("News");
+    stream.Push("", message);
+    Synced(stream);
+  }
   void Note(std::string call) {
     std::lock_guard lock(mutex_);
     calls_.push_back(std::move(call));
@@ -108,6 +131,10 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     status->set_state(spec.transmit() ? packager::v1::PACKAGER_STATE_SENDING
                                       : packager::v1::PACKAGER_STATE_READY);
     status->mutable_format()->set_encoding("MPA");
+    if (spec.station().kind() == types::v1::STATION_KIND_DVB) {
+      status->set_feed("[::1]:40000");
+      if (spec.feed_source().empty()) status->set_state(packager::v1::PACKAGER_STATE_OPENING);
+    }
     status->set_transmit(spec.transmit());
     sessions_.Publish("", message);
   }
@@ -130,6 +157,11 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
         world.Note("resolve");
         response->mutable_station()->set_number(request->number());
         response->mutable_station()->set_title("Jazz");
+        response->mutable_station()->set_kind(types::v1::STATION_KIND_HTTP);
+        if (request->number() >> 30 == 3) {
+          response->mutable_station()->set_kind(types::v1::STATION_KIND_DVB);
+          response->mutable_station()->mutable_dvb()->set_carrier("11426.5H");
+        }
         return absl::OkStatus();
       });
     }
@@ -138,6 +170,65 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
                                          directory::v1::ReportPlayResponse*) override {
       return OnLoop(context, world.loop_, [this, request] {
         world.Note(request->ok() ? "play ok" : "play failed");
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* ReportLineup(grpc::CallbackServerContext* context,
+                                           const directory::v1::ReportLineupRequest* request,
+                                           directory::v1::ReportLineupResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("lineup " + request->carriers(0).id() + " " +
+                   request->carriers(0).services(0).name());
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* ReportGuide(grpc::CallbackServerContext* context,
+                                          const directory::v1::ReportGuideRequest* request,
+                                          directory::v1::ReportGuideResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("guide " + request->guides(0).events(0).title());
+        return absl::OkStatus();
+      });
+    }
+    FakeWorld& world;
+  };
+  struct Tuner final : tuner::v1::TunerService::CallbackService {
+    explicit Tuner(FakeWorld& fake) : world(fake) {}
+    grpc::ServerWriteReactor<tuner::v1::WatchLeasesResponse>* WatchLeases(
+        grpc::CallbackServerContext*, const tuner::v1::WatchLeasesRequest*) override {
+      return world.leases_.Open();
+    }
+    grpc::ServerWriteReactor<tuner::v1::WatchLineupResponse>* WatchLineup(
+        grpc::CallbackServerContext*, const tuner::v1::WatchLineupRequest*) override {
+      return world.lineup_.Open();
+    }
+    grpc::ServerWriteReactor<tuner::v1::WatchGuideResponse>* WatchGuide(
+        grpc::CallbackServerContext*, const tuner::v1::WatchGuideRequest*) override {
+      return world.guide_.Open();
+    }
+    grpc::ServerUnaryReactor* AcquireService(grpc::CallbackServerContext* context,
+                                             const tuner::v1::AcquireServiceRequest* request,
+                                             tuner::v1::AcquireServiceResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("acquire " + request->service().carrier() + " to " + request->feed());
+        tuner::v1::WatchLeasesResponse message;
+        message.mutable_lease()->set_number(request->number());
+        *message.mutable_lease()->mutable_service() = request->service();
+        message.mutable_lease()->set_state(tuner::v1::LEASE_STATE_SENDING);
+        message.mutable_lease()->set_feed_source("::1");
+        message.mutable_lease()->mutable_info()->set_title("News");
+        world.leases_.Publish("", message);
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* ReleaseService(grpc::CallbackServerContext* context,
+                                             const tuner::v1::ReleaseServiceRequest* request,
+                                             tuner::v1::ReleaseServiceResponse*) override {
+      return OnLoop(context, world.loop_, [this, request] {
+        world.Note("release");
+        tuner::v1::WatchLeasesResponse message;
+        message.set_removed(request->number());
+        world.leases_.Publish("", message);
         return absl::OkStatus();
       });
     }
@@ -212,11 +303,16 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
   std::mutex mutex_;
   std::vector<std::string> calls_;
   bool present_ = false;
+  std::string group_ = kGroup;
   WatchHub<membership::v1::WatchMembershipResponse> members_;
   WatchHub<directory::v1::WatchPlanResponse> plan_;
   WatchHub<packager::v1::WatchSessionsResponse> sessions_;
   WatchHub<packager::v1::WatchLegsResponse> legs_;
   WatchHub<announce::v1::WatchAnnouncementsResponse> announcements_;
+  WatchHub<tuner::v1::WatchLeasesResponse> leases_;
+  WatchHub<tuner::v1::WatchLineupResponse> lineup_;
+  WatchHub<tuner::v1::WatchGuideResponse> guide_;
+  Tuner tuner_;
   Directory directory_;
   Packager packager_;
   Announcer announcer_;
@@ -236,6 +332,7 @@ class ManagerShellTest : public ::testing::Test {
     options_.membership_watchers = {target};
     options_.directory_resolver = target;
     options_.senders = {{.name = "local", .packager = target, .announcer = target}};
+    options_.dvb_tuner = "unix:" + folder_ + "/tuner.sock";
   }
   void TearDown() override {
     server_->Shutdown(100ms);
@@ -279,6 +376,44 @@ TEST_F(ManagerShellTest, AJoinIsServedAndALeaveEndsIt) {
   const auto calls = world_.calls();
   const std::vector<std::string> start(calls.begin(), calls.begin() + 4);
   EXPECT_THAT(start, ElementsAre("resolve", "open", "announce", "transmit"));
+}
+
+TEST_F(ManagerShellTest, ATunerThatIsThereIsUsedAndItsLineupCarried) {
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  prometheus::Registry registry;
+  {
+    ManagerShell shell(loop, log, registry, options_);
+    shell.set_on_change([&](const SessionView& view) {
+      if (view.state == State::kLive) world_.SetMember(false, kDvbGroup);
+      if (view.state == State::kIdle) loop.Stop();
+    });
+    loop.At(MonoNow() + 20s, [&] { loop.Stop(); });
+    shell.Start();
+    EXPECT_EQ(shell.Endpoints().back().service, "sap-announcer") << "there is none";
+    std::filesystem::create_symlink("world.sock", folder_ + "/tuner.sock");
+    // Once the lineup has been carried, which is a moment after the tuner has been found.
+    const std::function<void()> look = [&] {
+      const auto calls = world_.calls();
+      if (std::count(calls.begin(), calls.end(), "lineup 11426.5H Radio") > 0) {
+        world_.SetMember(true, kDvbGroup);
+      } else {
+        loop.At(MonoNow() + 10ms, look);
+      }
+    };
+    loop.At(MonoNow(), look);
+    loop.Run();
+    EXPECT_EQ(shell.Endpoints().back().service, "dvb-tuner");
+    EXPECT_TRUE(shell.Endpoints().back().state.synced);
+  }
+  auto calls = world_.calls();
+  EXPECT_THAT(calls, ::testing::Contains("guide News"));
+  std::erase_if(calls, [](const std::string& call) {
+    return call.starts_with("guide") || call.starts_with("lineup") || call == "open";
+  });
+  const std::vector<std::string> start(calls.begin(), calls.begin() + 4);
+  EXPECT_THAT(start,
+              ElementsAre("resolve", "acquire 11426.5H to [::1]:40000", "announce", "transmit"));
 }
 
 TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
@@ -355,6 +490,8 @@ TEST(ConfigTest, EndpointsDefaultToTheSocketsOfTheRunFolder) {
   ASSERT_EQ(options.senders.size(), 1u);
   EXPECT_EQ(options.senders[0].packager, "unix:/run/test/rtp-packager.sock");
   EXPECT_EQ(options.reconciler, ReconcilerOptions());
+  EXPECT_EQ(options.dvb_tuner, "unix:/run/test/dvb-tuner.sock");
+  EXPECT_FALSE(options.dvb_tuner_expected);
 }
 
 TEST(ConfigTest, ReadsSendersAndLimits) {
@@ -363,6 +500,7 @@ TEST(ConfigTest, ReadsSendersAndLimits) {
 [session-manager]
 membership_watchers = ["unix:/a", "unix:/b"]
 sessions_max = 7
+dvb_tuner = "unix:/t"
 senders = [{name = "one", packager = "unix:/p", announcer = "unix:/s"}]
 )",
                                status);
@@ -370,6 +508,7 @@ senders = [{name = "one", packager = "unix:/p", announcer = "unix:/s"}]
   EXPECT_EQ(options.membership_watchers.size(), 2u);
   EXPECT_EQ(options.senders[0].announcer, "unix:/s");
   EXPECT_EQ(options.reconciler.sessions_max, 7u);
+  EXPECT_TRUE(options.dvb_tuner_expected);
 }
 
 TEST(ConfigTest, RefusesWhatCannotBeMeant) {

@@ -38,6 +38,18 @@ struct StreamInfo {
   bool operator==(const StreamInfo&) const = default;
 };
 
+// What a DVB station is received from.
+struct DvbService {
+  std::string carrier;
+  uint32_t original_network_id = 0;
+  uint32_t transport_stream_id = 0;
+  // 0: the whole carrier.
+  uint32_t service_id = 0;
+  // Not empty: these PIDs alone.
+  std::vector<uint32_t> pids;
+  bool operator==(const DvbService&) const = default;
+};
+
 // What a number stands for.
 struct Station {
   uint32_t number = 0;
@@ -49,6 +61,8 @@ struct Station {
   std::vector<std::string> tags;
   std::string homepage;
   std::string logo_url;
+  // Of a DVB station.
+  std::optional<DvbService> dvb;
   bool operator==(const Station&) const = default;
 };
 

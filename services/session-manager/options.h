@@ -54,6 +54,9 @@ struct Options {
   std::vector<std::string> membership_watchers;
   std::string directory_resolver;
   std::vector<SenderOptions> senders;
+  std::string dvb_tuner;
+  // Otherwise it is connected to once its socket is there: most hosts have none.
+  bool dvb_tuner_expected = false;
   // Deadline of every call to another service.
   Duration call_timeout = 2s;
   ReconcilerOptions reconciler;

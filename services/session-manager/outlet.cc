@@ -10,7 +10,7 @@ namespace headwater::session_manager {
 bool SessionSpec::operator==(const SessionSpec& other) const {
   const auto key = [](const SessionSpec& spec) {
     return std::tie(spec.channel, spec.station, spec.links, spec.transmit, spec.local, spec.dscp,
-                    spec.hop_limit, spec.silence_limit, spec.container);
+                    spec.hop_limit, spec.silence_limit, spec.container, spec.feed_source);
   };
   return key(*this) == key(other);
 }
@@ -141,5 +141,6 @@ const Status* Outlet<Spec, Status>::current() const {
 
 template class Outlet<SessionSpec, PackagerStatus>;
 template class Outlet<Announcement, AnnouncementStatus>;
+template class Outlet<LeaseSpec, LeaseStatus>;
 
 }  // namespace headwater::session_manager

@@ -33,6 +33,8 @@ struct SessionSpec {
   uint8_t hop_limit = 0;
   std::chrono::nanoseconds silence_limit{};
   MediaContainer container = MediaContainer::kNone;
+  // Of a DVB station; empty until known.
+  std::string feed_source;
   // Kept from an earlier run; 0 and nothing let the packager choose. Not part of the comparison:
   // they are told when the session has to go on, and change nothing in one that runs.
   uint32_t ssrc = 0;
@@ -77,6 +79,8 @@ struct PackagerStatus {
   StartTimes times;
   uint32_t receivers = 0;
   double fraction_lost_max = 0;
+  // Of a DVB station: where its transport stream is awaited.
+  std::string feed;
   bool operator==(const PackagerStatus&) const = default;
 };
 
@@ -119,6 +123,34 @@ struct AnnouncementStatus {
   Announcement announcement;
 };
 
+// What a tuner is told to give.
+struct LeaseSpec {
+  uint32_t number = 0;
+  DvbService service;
+  std::string feed;
+  uint8_t priority = 0;
+  // Begins with the number, by which a manager knows its own.
+  std::string holder;
+  bool operator==(const LeaseSpec&) const = default;
+};
+
+enum class LeaseState { kTuning, kLocked, kSending, kLost, kFailed };
+inline constexpr size_t kLeaseStateCount = 5;
+
+// A lease as a tuner lists it.
+struct LeaseStatus {
+  uint32_t number = 0;
+  DvbService service;
+  std::string holder;
+  LeaseState state = LeaseState::kTuning;
+  std::string error;
+  std::string error_reason;
+  std::string tuner;
+  std::string feed_source;
+  StreamInfo info;
+  bool operator==(const LeaseStatus&) const = default;
+};
+
 inline bool IsDead(const PackagerStatus& status) { return status.state == PackagerState::kFailed; }
 
 // What runs cannot become what is wanted: it has to be stopped first.
@@ -129,13 +161,17 @@ inline bool Conflicts(const AnnouncementStatus& status, const Announcement& want
   return status.announcement.number != wanted.number;
 }
 
+inline bool Conflicts(const LeaseStatus& status, const LeaseSpec& wanted) {
+  return status.state == LeaseState::kFailed || !(status.service == wanted.service);
+}
+
 // What an outlet needs next.
 enum class OutletStep { kNothing, kApply, kStop, kForget };
 
-// One channel at one packager or one announcer: what it lists, what it was told, and which call is
-// under way (one at a time). It holds what is wanted against that; nothing is ever replayed, so a
-// lost answer, a restarted service and a restarted manager all end in the same place. Calls that
-// fail are tried again with a doubling wait.
+// One channel at one packager or one announcer, or one number at a tuner: what it lists, what it
+// was told, and which call is under way (one at a time). It holds what is wanted against that;
+// nothing is ever replayed, so a lost answer, a restarted service and a restarted manager all end
+// in the same place. Calls that fail are tried again with a doubling wait.
 template <typename Spec, typename Status>
 class Outlet {
  public:
@@ -195,7 +231,9 @@ class Outlet {
 
 using PackagerOutlet = Outlet<SessionSpec, PackagerStatus>;
 using AnnouncerOutlet = Outlet<Announcement, AnnouncementStatus>;
+using LeaseOutlet = Outlet<LeaseSpec, LeaseStatus>;
 extern template class Outlet<SessionSpec, PackagerStatus>;
 extern template class Outlet<Announcement, AnnouncementStatus>;
+extern template class Outlet<LeaseSpec, LeaseStatus>;
 
 }  // namespace headwater::session_manager

@@ -49,6 +49,7 @@ constexpr std::string_view kWatcher = "membership-watcher";
 constexpr std::string_view kPackager = "rtp-packager";
 constexpr std::string_view kAnnouncer = "sap-announcer";
 constexpr std::string_view kResolver = "directory-resolver";
+constexpr std::string_view kTuner = "dvb-tuner";
 
 }  // namespace
 
@@ -111,8 +112,10 @@ void WatcherPeer::OnEnd(const absl::Status& status) {
       [this](auto& core, auto& now, auto& out) { core.OnWatcherDisconnected(index_, now, out); });
 }
 
-ResolverPeer::ResolverPeer(PeerContext context, const std::string& target)
+ResolverPeer::ResolverPeer(PeerContext context, const std::string& target,
+                           std::function<void(bool connected)> on_connection)
     : context_(std::move(context)),
+      on_connection_(std::move(on_connection)),
       stub_(directory::v1::DirectoryService::NewStub(OpenChannel(target))) {
   using Response = directory::v1::WatchPlanResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
@@ -122,12 +125,16 @@ ResolverPeer::ResolverPeer(PeerContext context, const std::string& target)
           .on_message = [this](const Response& message) { OnPlan(message); },
           .on_end =
               [this](const absl::Status& status) {
+                const bool was_connected = state_.connected;
                 Disconnected(context_, state_, kResolver, status);
+                if (was_connected) on_connection_(false);
               }});
 }
 
 void ResolverPeer::OnPlan(const directory::v1::WatchPlanResponse& message) {
+  const bool is_new = !state_.connected;
   Connected(context_, state_, kResolver, [](auto&, auto&, auto&) {});
+  if (is_new) on_connection_(true);
   auto config = PlanFromProto(message.plan());
   if (!config.ok()) return Unreadable(context_, kResolver, config.status());
   auto plan = NumberPlan::Build(*std::move(config));
@@ -360,6 +367,81 @@ void AnnouncerPeer::Perform(const StopAnnouncement& action) {
         CountFailure(context_, "StopAnnouncement", status);
         context_.tell([&](auto& core, auto& now, auto& out) {
           core.OnAnnouncementStopped(index_, channel, status, now, out);
+        });
+      });
+}
+
+TunerPeer::TunerPeer(PeerContext context, const std::string& target)
+    : context_(std::move(context)), stub_(tuner::v1::TunerService::NewStub(OpenChannel(target))) {
+  using Response = tuner::v1::WatchLeasesResponse;
+  watch_ = std::make_unique<WatchClient<Response>>(
+      context_.rpc,
+      [this](auto* call, auto* reader) { stub_->async()->WatchLeases(call, &request_, reader); },
+      WatchClient<Response>::Callbacks{
+          .on_message = [this](const Response& message) { OnMessage(message); },
+          .on_end = [this](const absl::Status& status) { OnEnd(status); }});
+}
+
+void TunerPeer::OnMessage(const tuner::v1::WatchLeasesResponse& message) {
+  using Message = tuner::v1::WatchLeasesResponse;
+  Connected(context_, state_, kTuner, [](auto& core, auto&, auto&) { core.OnTunerConnected(); });
+  switch (message.event_case()) {
+    case Message::kLease:
+      context_.tell([&](auto& core, auto& now, auto& out) {
+        core.OnLease(FromProto(message.lease()), now, out);
+      });
+      break;
+    case Message::kRemoved:
+      context_.tell([&](auto& core, auto& now, auto& out) {
+        core.OnLeaseRemoved(message.removed(), now, out);
+      });
+      break;
+    case Message::kSynced:
+      state_.synced = true;
+      context_.tell([](auto& core, auto& now, auto& out) { core.OnTunerSynced(now, out); });
+      break;
+    case Message::EVENT_NOT_SET:
+      break;
+  }
+}
+
+void TunerPeer::OnEnd(const absl::Status& status) {
+  const bool was_connected = state_.connected;
+  Disconnected(context_, state_, kTuner, status);
+  if (!was_connected) return;
+  context_.tell([](auto& core, auto& now, auto& out) { core.OnTunerDisconnected(now, out); });
+}
+
+void TunerPeer::Perform(const AcquireLease& action) {
+  tuner::v1::AcquireServiceRequest request = ToProto(action.spec);
+  request.set_epoch(context_.epoch);
+  context_.rpc.Call<tuner::v1::AcquireServiceRequest, tuner::v1::AcquireServiceResponse>(
+      request, context_.call_timeout,
+      [this](auto* call, auto* question, auto* answer, auto then) {
+        stub_->async()->AcquireService(call, question, answer, std::move(then));
+      },
+      // What the lease is comes by the watch.
+      [this, number = action.spec.number](absl::Status status, auto&) {
+        CountFailure(context_, "AcquireService", status);
+        context_.tell([&](auto& core, auto& now, auto& out) {
+          core.OnLeaseAcquired(number, status, now, out);
+        });
+      });
+}
+
+void TunerPeer::Perform(const ReleaseLease& action) {
+  tuner::v1::ReleaseServiceRequest request;
+  request.set_epoch(context_.epoch);
+  request.set_number(action.number);
+  context_.rpc.Call<tuner::v1::ReleaseServiceRequest, tuner::v1::ReleaseServiceResponse>(
+      request, context_.call_timeout,
+      [this](auto* call, auto* question, auto* answer, auto then) {
+        stub_->async()->ReleaseService(call, question, answer, std::move(then));
+      },
+      [this, number = action.number](absl::Status status, auto&) {
+        CountFailure(context_, "ReleaseService", status);
+        context_.tell([&](auto& core, auto& now, auto& out) {
+          core.OnLeaseReleased(number, status, now, out);
         });
       });
 }

@@ -8,6 +8,7 @@
 #include "headwater/directory/v1/directory.grpc.pb.h"
 #include "headwater/membership/v1/membership.grpc.pb.h"
 #include "headwater/packager/v1/packager.grpc.pb.h"
+#include "headwater/tuner/v1/tuner.grpc.pb.h"
 #include "services/common/log/logger.h"
 #include "services/common/rpc/rpc_client.h"
 #include "services/session-manager/actions.h"
@@ -60,7 +61,9 @@ class WatcherPeer {
 // The directory-resolver.
 class ResolverPeer {
  public:
-  ResolverPeer(PeerContext context, const std::string& target);
+  // `on_connection` is told of each that comes up or ends.
+  ResolverPeer(PeerContext context, const std::string& target,
+               std::function<void(bool connected)> on_connection);
   // Ends the watch; calls under way are the client's to end.
   void Close() { watch_.reset(); }
   StreamState state() const { return state_; }
@@ -71,6 +74,7 @@ class ResolverPeer {
   void OnPlan(const directory::v1::WatchPlanResponse& message);
 
   const PeerContext context_;
+  const std::function<void(bool connected)> on_connection_;
   StreamState state_;
   std::unique_ptr<directory::v1::DirectoryService::Stub> stub_;
   directory::v1::WatchPlanRequest request_;
@@ -125,6 +129,27 @@ class AnnouncerPeer {
   std::unique_ptr<announce::v1::AnnounceService::Stub> stub_;
   announce::v1::WatchAnnouncementsRequest request_;
   std::unique_ptr<WatchClient<announce::v1::WatchAnnouncementsResponse>> watch_;
+};
+
+// The dvb-tuner's leases; its lineup and guide are the courier's.
+class TunerPeer {
+ public:
+  TunerPeer(PeerContext context, const std::string& target);
+  // Ends the watch; calls under way are the client's to end.
+  void Close() { watch_.reset(); }
+  StreamState state() const { return state_; }
+  void Perform(const AcquireLease& action);
+  void Perform(const ReleaseLease& action);
+
+ private:
+  void OnMessage(const tuner::v1::WatchLeasesResponse& message);
+  void OnEnd(const absl::Status& status);
+
+  const PeerContext context_;
+  StreamState state_;
+  std::unique_ptr<tuner::v1::TunerService::Stub> stub_;
+  tuner::v1::WatchLeasesRequest request_;
+  std::unique_ptr<WatchClient<tuner::v1::WatchLeasesResponse>> watch_;
 };
 
 }  // namespace headwater::session_manager

@@ -84,6 +84,9 @@ void Reconciler::Drive(const Channel& channel) {
   for (int round = 0; round < 8 && Advance(*session); ++round) {
   }
   DriveOutlets(channel, session);
+  if (session->is_dvb() || tuner_.leases.contains(session->number)) {
+    dirty_leases_.insert(session->number);
+  }
   Show(*session);
   if (session->state == State::kIdle && !HasOutlets(channel)) {
     End(channel);
@@ -157,6 +160,7 @@ bool Reconciler::Fire(Session& session, Event event, std::string reason) {
 void Reconciler::Enter(Session& session, State from) {
   if (session.waiting != 0 && session.state != State::kFailed) {
     waiting_.erase(session.waiting);
+    waiting_tuner_.erase(session.waiting);
     session.waiting = 0;
   }
   switch (session.state) {
@@ -186,7 +190,7 @@ bool Reconciler::Fail(Session& session, Event event, std::string_view kind, std:
   const bool was_stable =
       session.state == State::kLive && now_.mono >= session.since + options_.stable_after;
   if (was_stable) session.attempts = 0;
-  const bool report = event == Event::kFailed && kind != "packager";
+  const bool report = event == Event::kFailed && kind != "packager" && kind != "tuner";
   const bool was_misled = session.expected && kind == "codec";
   if (!Fire(session, event, reason)) return false;
   session.error = reason;
@@ -287,8 +291,9 @@ bool Reconciler::AllSendersReady() const {
 std::optional<size_t> Reconciler::ChooseSender(const Session& session) const {
   std::optional<size_t> best;
   size_t best_links = 0;
+  const std::optional<size_t> only = SenderOfNumber(session);
   for (size_t i = 0; i < senders_.size(); ++i) {
-    if (!senders_[i].packager_ready()) continue;
+    if (!senders_[i].packager_ready() || (only && i != *only)) continue;
     size_t links = 0;
     for (const auto& [name, use] : session.links) {
       links += use.present && senders_[i].HasLegUp(name) ? 1 : 0;
@@ -315,8 +320,9 @@ void Reconciler::Place(Session& session) {
   session.sender = sender;
   session.info = {.name = session.station->title, .title = {}, .url = {}, .began = now_.wall};
   // Announced as the last play was, it is read by players while the source is still connecting.
-  // Where that has just failed, the source is heard first.
-  session.expected = session.attempts == 0 && session.station->known_format.has_value() &&
+  // Where that has just failed, the source is heard first; of DVB a tuner has to lock first.
+  session.expected = session.attempts == 0 && !session.is_dvb() &&
+                     session.station->known_format.has_value() &&
                      FitsContainer(*session.station->known_format, DirectoryOf(session.number));
   if (session.expected) session.format = session.station->known_format;
   Fire(session, Event::kPlaced, "at sender " + sender_names_[sender]);
@@ -376,6 +382,7 @@ bool Reconciler::AdvanceStarting(Session& session) {
     session.pinned = session.format.has_value();
   }
   ReadStatus(session);
+  if (AdvanceLease(session)) return true;
   AdmitLinks(session);
   ClearLinks(session);
   const PackagerStatus* status = StatusOf(session);
@@ -402,7 +409,8 @@ bool Reconciler::AdvanceStarting(Session& session) {
   }
   const auto timeout = DirectoryOf(session.number).start_timeout;
   if (now_.mono < session.since + timeout) return false;
-  return Fail(session, Event::kFailed, "timeout",
+  const bool awaits_tuner = session.is_dvb() && session.lease != LeaseState::kSending;
+  return Fail(session, Event::kFailed, awaits_tuner ? "tuner" : "timeout",
               fmt::format("no media within {:.1f} s{}{}", Seconds(timeout),
                           session.error.empty() ? "" : ": ", session.error));
 }
@@ -417,6 +425,7 @@ bool Reconciler::AdvanceLive(Session& session) {
     return Fire(session, Event::kLost, "the packager no longer lists it");
   }
   ReadStatus(session);
+  if (AdvanceLease(session)) return true;
   AdmitLinks(session);
   ClearLinks(session);
   const PackagerStatus* status = StatusOf(session);
@@ -431,6 +440,7 @@ bool Reconciler::AdvanceLive(Session& session) {
 bool Reconciler::AdvanceLingering(Session& session) {
   if (WasLost(session)) return Fire(session, Event::kLost, "the packager no longer lists it");
   ReadStatus(session);
+  if (AdvanceLease(session)) return true;
   const PackagerStatus* status = StatusOf(session);
   if (status != nullptr && status->state == PackagerState::kFailed) {
     return Fail(session, Event::kFailed, status->error_reason, status->error);

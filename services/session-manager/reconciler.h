@@ -24,6 +24,7 @@
 #include "services/session-manager/sender.h"
 #include "services/session-manager/session.h"
 #include "services/session-manager/station_cache.h"
+#include "services/session-manager/tuner.h"
 
 namespace headwater::session_manager {
 
@@ -55,7 +56,8 @@ struct ReconcilerStats {
 class Reconciler {
  public:
   static constexpr size_t kEndedMax = 256;
-  // Sessions refused for want of room that are tried again when one ends or begins to linger.
+  // Sessions refused for want of room that are tried again when one ends or begins to linger, or
+  // for want of a tuner when a lease ends.
   static constexpr size_t kWokenPerRelease = 8;
 
   Reconciler(const ReconcilerOptions& options, WorldShape shape,
@@ -108,6 +110,17 @@ class Reconciler {
   void OnAnnouncementStopped(size_t sender, const Channel& channel, const absl::Status& status,
                              const ClockPair& now, Actions& out);
 
+  // Tuner: connected, then its leases, synced, changes, disconnected.
+  void OnTunerConnected();
+  void OnLease(LeaseStatus status, const ClockPair& now, Actions& out);
+  void OnLeaseRemoved(uint32_t number, const ClockPair& now, Actions& out);
+  void OnTunerSynced(const ClockPair& now, Actions& out);
+  void OnTunerDisconnected(const ClockPair& now, Actions& out);
+  void OnLeaseAcquired(uint32_t number, const absl::Status& status, const ClockPair& now,
+                       Actions& out);
+  void OnLeaseReleased(uint32_t number, const absl::Status& status, const ClockPair& now,
+                       Actions& out);
+
   // All work due at or before `now`.
   void OnTime(const ClockPair& now, Actions& out);
   MonoTime NextDeadline() const;
@@ -118,6 +131,9 @@ class Reconciler {
   const Session* FindEnded(const Channel& channel) const;
   const std::map<Channel, Session>& sessions() const { return sessions_; }
   const Sender& sender(size_t index) const { return senders_[index]; }
+  const Tuner& tuner() const { return tuner_; }
+  // Sessions that were refused because no tuner was free.
+  size_t waiting_for_tuner() const { return waiting_tuner_.size(); }
   const MembershipView& membership() const { return membership_; }
   // Null before the first one is known.
   const NumberPlan* plan() const { return plan_ ? &*plan_ : nullptr; }
@@ -198,6 +214,19 @@ class Reconciler {
   bool HasOutlets(const Channel& channel) const;
   void ConsiderOutlets(const Session& session, MonoTime& wake) const;
 
+  // The tuner's leases (reconciler_leases.cc).
+  void MarkNumber(uint32_t number);
+  bool AdvanceLease(Session& session);
+  void ReadLease(Session& session, const LeaseStatus& lease);
+  void TellLease(Session& session, const LeaseStatus& lease);
+  const LeaseStatus* LeaseOf(const Session& session) const;
+  bool FailByTuner(Session& session, bool is_taken, std::string reason);
+  void WakeWaitingForTuner(std::optional<uint32_t> except, const std::string& carrier);
+  void DriveLease(uint32_t number);
+  std::optional<LeaseSpec> WantedLease(uint32_t number) const;
+  bool IsLeaseHeld(uint32_t number) const;
+  std::optional<size_t> SenderOfNumber(const Session& session) const;
+
   const PlanDirectory& DirectoryOf(uint32_t number) const;
   void Step(Session& session, std::string_view step, std::string text);
   void Emit(Action action) { out_->push_back(std::move(action)); }
@@ -210,6 +239,7 @@ class Reconciler {
   MembershipView membership_;
   StationCache stations_;
   std::vector<Sender> senders_;
+  Tuner tuner_;
   std::optional<NumberPlan> plan_;
   std::map<Channel, Session> sessions_;
   // By Session::wake; kNever is not in it.
@@ -218,6 +248,8 @@ class Reconciler {
   std::deque<Channel> ended_order_;
   // Refused for want of room, in order.
   std::map<uint64_t, Channel> waiting_;
+  // Failed because no tuner was free, or theirs was taken, in order.
+  std::map<uint64_t, Channel> waiting_tuner_;
   uint64_t next_waiting_ = 1;
   // Running sessions that were refused one more link, by link.
   std::map<std::string, std::set<Channel>> refused_links_;
@@ -232,6 +264,8 @@ class Reconciler {
   ClockPair now_{};
   Actions* out_ = nullptr;
   std::set<Channel> dirty_;
+  // Numbers whose lease is to be looked at.
+  std::set<uint32_t> dirty_leases_;
 };
 
 }  // namespace headwater::session_manager

@@ -19,6 +19,8 @@ void Reconciler::Finish() {
     dirty_.erase(dirty_.begin());
     Drive(channel);
   }
+  // Once all that share one have said what they want.
+  for (const uint32_t number : std::exchange(dirty_leases_, {})) DriveLease(number);
   out_ = nullptr;
 }
 
@@ -62,6 +64,7 @@ void Reconciler::MarkAll() {
     for (const auto& [channel, outlet] : sender.sessions) dirty_.insert(channel);
     for (const auto& [channel, outlet] : sender.announcements) dirty_.insert(channel);
   }
+  for (const auto& [number, lease] : tuner_.leases) dirty_leases_.insert(number);
 }
 
 void Reconciler::CheckClaims() {
@@ -314,8 +317,9 @@ void Reconciler::OnAnnouncementApplied(size_t sender, const Channel& channel,
   session.origin = answer->origin;
   if (!session.announced) {
     session.announced = true;
-    session.timeline.Add(answer->sent, "sap",
-                         session.expected ? "announced as the last play was" : "announced");
+    session.timeline.Add(
+        answer->sent, "sap",
+        session.expected && !session.is_dvb() ? "announced as the last play was" : "announced");
     if (session.reported) {
       Emit(Measured{Latency::kReportToSap, answer->sent - *session.reported});
     }
@@ -351,11 +355,17 @@ void Reconciler::OnTime(const ClockPair& now, Actions& out) {
     sessions_.at(channel).wake = kNever;
     dirty_.insert(channel);
   }
+  for (auto& [number, lease] : tuner_.leases) {
+    if (lease.wake > now.mono) continue;
+    lease.wake = kNever;
+    dirty_leases_.insert(number);
+  }
   Finish();
 }
 
 MonoTime Reconciler::NextDeadline() const {
   MonoTime next = membership_.NextDeadline();
+  for (const auto& [number, lease] : tuner_.leases) next = std::min(next, lease.wake);
   if (!settled_) next = std::min(next, started_ + options_.listener_interval);
   if (!wakes_.empty()) next = std::min(next, wakes_.begin()->first);
   return next;

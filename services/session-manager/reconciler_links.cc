@@ -150,6 +150,7 @@ void Reconciler::ReadStatus(Session& session) {
   if (status->transmit) session.sequence = status->sequence;
   if (status->last_sent.sent != absl::InfinitePast()) session.last_sent = status->last_sent;
   session.source_url = status->source_url;
+  if (!status->feed.empty()) session.feed = status->feed;
   session.receivers = status->receivers;
   session.fraction_lost_max = status->fraction_lost_max;
   ReadTimes(session, status->times);
@@ -204,6 +205,13 @@ void Reconciler::ReadTimes(Session& session, const StartTimes& times) {
 // when we first saw them: an announcement always tells (DESIGN 2.4).
 void Reconciler::ReadInfo(Session& session, const PackagerStatus& status) {
   StreamInfo info = status.info;
+  if (session.is_dvb()) {
+    // The service's tables tell; while they cannot be read, what they told holds.
+    const LeaseStatus* lease = LeaseOf(session);
+    const bool told = lease != nullptr && !lease->info.name.empty();
+    if (!told && session.lease) return;
+    if (told) info = lease->info;
+  }
   if (info.name.empty()) info.name = session.station ? session.station->title : session.info.name;
   if (info.began == absl::InfinitePast()) {
     info.began = info.SameTexts(session.info) ? session.info.began : now_.wall;

@@ -125,6 +125,7 @@ SessionSpec Reconciler::WantedSession(const Session& session, const Sender& send
                                                          : HopLimitByScope(session.channel.group),
                    .silence_limit = directory.silence_limit,
                    .container = directory.container,
+                   .feed_source = session.feed_source,
                    .format = std::nullopt};
   if (session.transmit) {
     std::erase_if(spec.links,

@@ -12,6 +12,8 @@ namespace headwater::session_manager {
 namespace {
 
 constexpr int kGroups = 6;
+// DVB services: two of one carrier, one each of two others, at a tuner for two.
+constexpr std::pair<int, int> kServices[] = {{1, 1}, {1, 2}, {2, 1}, {3, 1}};
 const std::string kLinks[] = {"lan", "vlan20"};
 
 class RandomWorld {
@@ -34,13 +36,14 @@ class RandomWorld {
 
   // Everything comes back; after that only members decide.
   void Calm() {
-    for (const std::string call : {"apply", "announce", "stop", "delete"}) {
+    for (const std::string call : {"apply", "announce", "stop", "delete", "acquire", "release"}) {
       world_.FailCalls(call, 0);
     }
     world_.StartResolver();
     for (const std::string& link : kLinks) world_.SetLegUp(0, link, true);
     if (!packager_up_) world_.StartPackager(0);
     if (!announcer_up_) world_.StartAnnouncer(0);
+    if (!tuner_up_) world_.StartTuner();
     for (size_t i = 0; i < 2; ++i) {
       // A general query, which everyone answers.
       world_.StartWatcher(i, true);
@@ -60,6 +63,31 @@ class RandomWorld {
         EXPECT_EQ(world_.Find(GroupOf(i))->error, "refused: sessions_max") << GroupOf(i);
       }
     }
+    CheckServices();
+  }
+
+  // No lease without a session, no live session without its lease, which leads to it.
+  void CheckServices() {
+    std::vector<uint32_t> wanted;
+    for (const auto& [carrier, service] : kServices) {
+      const std::string group = DvbGroup(carrier, service);
+      const uint32_t number = DvbNumber(carrier, service);
+      const Session* session = world_.Find(group);
+      EXPECT_EQ(session != nullptr, world_.HasMember(ChannelOf(group))) << group;
+      if (session == nullptr) continue;
+      if (session->state != State::kLive) {
+        EXPECT_TRUE(session->failure == "tuner" || session->failure == "refused")
+            << group << " is " << ToString(session->state) << ": " << session->error;
+        continue;
+      }
+      wanted.push_back(number);
+      ASSERT_NE(world_.LeaseOf(number), nullptr) << group;
+      EXPECT_EQ(world_.LeaseOf(number)->state, LeaseState::kSending) << group;
+      EXPECT_EQ(world_.PackagerHas(0, group)->state, PackagerState::kSending) << group;
+      EXPECT_EQ(world_.FeedOf(number), world_.PackagerHas(0, group)->feed) << group;
+    }
+    EXPECT_EQ(world_.Leases(), wanted);
+    EXPECT_EQ(world_.reconciler().tuner().leases.size(), wanted.size());
   }
 
   void Check() {
@@ -77,6 +105,12 @@ class RandomWorld {
       if (world_.HasMember(channel)) continue;
       EXPECT_LE(world_.now(), world_.MemberlessSince(channel) + margin) << channel.ToString();
     }
+    for (const auto& [carrier, service] : kServices) {
+      const Channel channel = ChannelOf(DvbGroup(carrier, service));
+      if (world_.LeaseOf(DvbNumber(carrier, service)) == nullptr) continue;
+      if (world_.HasMember(channel)) continue;
+      EXPECT_LE(world_.now(), world_.MemberlessSince(channel) + margin) << channel.ToString();
+    }
   }
 
   // With services that stay up, a session without members must end in time.
@@ -86,9 +120,13 @@ class RandomWorld {
   uint64_t Pick(uint64_t bound) { return random_() % bound; }
 
   void Disturb() {
-    const std::string group = GroupOf(static_cast<int>(Pick(kGroups)));
+    std::string group = GroupOf(static_cast<int>(Pick(kGroups)));
+    if (Pick(2) == 0) {
+      const auto& [carrier, service] = kServices[Pick(std::size(kServices))];
+      group = DvbGroup(carrier, service);
+    }
     const std::string& link = kLinks[Pick(2)];
-    switch (Pick(undisturbed_ ? 8 : 20)) {
+    switch (Pick(undisturbed_ ? 8 : 24)) {
       case 0:
       case 1:
       case 2:
@@ -141,6 +179,18 @@ class RandomWorld {
       case 19:
         world_.SetLegUp(0, link, true);
         break;
+      case 20:
+        ToggleTuner();
+        break;
+      case 21:
+        world_.FailCalls("acquire", static_cast<int>(Pick(3)));
+        break;
+      case 22:
+        world_.FailCalls("release", static_cast<int>(Pick(3)));
+        break;
+      case 23:
+        DisturbLease();
+        break;
       default:
         break;
     }
@@ -148,6 +198,32 @@ class RandomWorld {
   void TogglePackager() {
     packager_up_ ? world_.KillPackager(0) : world_.StartPackager(0);
     packager_up_ = !packager_up_;
+  }
+  void ToggleTuner() {
+    tuner_up_ ? world_.KillTuner() : world_.StartTuner();
+    tuner_up_ = !tuner_up_;
+  }
+  void DisturbLease() {
+    const std::vector<uint32_t> leases = world_.Leases();
+    if (leases.empty()) return;
+    const uint32_t number = leases[Pick(leases.size())];
+    if (world_.LeaseOf(number)->state == LeaseState::kFailed) return;
+    switch (Pick(3)) {
+      case 0:
+        world_.SetLease(number, LeaseState::kLost, "lock lost");
+        // It is there again soon.
+        world_.Advance(std::chrono::milliseconds(Pick(4000)));
+        if (world_.LeaseOf(number) == nullptr) return;
+        if (world_.LeaseOf(number)->state != LeaseState::kLost) return;
+        world_.SetLease(number, LeaseState::kSending);
+        break;
+      case 1:
+        world_.SetLease(number, LeaseState::kFailed, "preempted", "preempted");
+        break;
+      default:
+        world_.SetLease(number, LeaseState::kFailed, "no lock", "no_lock");
+        break;
+    }
   }
   void ToggleAnnouncer() {
     announcer_up_ ? world_.KillAnnouncer(0) : world_.StartAnnouncer(0);
@@ -167,6 +243,7 @@ class RandomWorld {
   bool undisturbed_ = false;
   bool packager_up_ = true;
   bool announcer_up_ = true;
+  bool tuner_up_ = true;
   bool watcher_down_[2] = {false, false};
 };
 

@@ -42,6 +42,9 @@ void Session::ClearRun() {
   silent = false;
   announced = false;
   play_reported = false;
+  feed.clear();
+  feed_source.clear();
+  lease.reset();
   times = StartTimes{};
   for (auto& [name, use] : links) {
     use.admitted = false;

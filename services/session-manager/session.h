@@ -90,13 +90,19 @@ struct Session {
   bool transmit = false;
   // Format and SSRC have to be kept: it ran already.
   bool pinned = false;
-  // Announced as the last play of the station was, before its source has answered.
+  // Announced before its source has answered: as the last play of the station was, or because a
+  // tuner has locked.
   bool expected = false;
   // Seen in the packager's list.
   bool listed = false;
   bool silent = false;
   bool announced = false;
   bool play_reported = false;
+  // Of a DVB station: where its packager awaits it, whence it comes, and the lease as it was told
+  // last in the timeline.
+  std::string feed;
+  std::string feed_source;
+  std::optional<LeaseState> lease;
   StartTimes times;
   // Kernel time of the report that called for it; nothing when it was adopted or retried, which
   // would spoil the measurement.
@@ -105,7 +111,7 @@ struct Session {
   std::optional<absl::Time> left;
   int attempts = 0;
   MonoTime retry_at = kNever;
-  // Place in the queue for room; 0: not refused.
+  // Place in the queue for room, or in that for a tuner; 0: in neither.
   uint64_t waiting = 0;
   // When the reconciler has to look at it again.
   MonoTime wake = kNever;
@@ -115,6 +121,7 @@ struct Session {
   bool HasPresent() const;
   uint32_t members() const;
   std::vector<std::string> PresentLinks() const;
+  bool is_dvb() const { return station && station->kind == StationKind::kDvb; }
   // The format is fixed although the packager has not told one yet.
   bool has_fixed_format() const { return format && (pinned || expected); }
   // What a start leaves behind; links, timeline and attempts stay.

@@ -26,6 +26,14 @@ Channel ChannelOf(std::string_view group) {
   return {.group = *IpAddress::Parse(group), .source = std::nullopt};
 }
 
+uint32_t DvbNumber(int carrier, int service) {
+  return 0xc0000000u + (static_cast<uint32_t>(carrier) << 16) + static_cast<uint32_t>(service);
+}
+
+std::string DvbGroup(int carrier, int service) {
+  return fmt::format("ff3e:40:2001:db8:d0be:f00d:{:x}:{:x}", 0xc000 + carrier, service);
+}
+
 SimWorld::SimWorld(WorldOptions options)
     : options_(options),
       random_(options.seed),
@@ -44,6 +52,7 @@ PlanConfig SimWorld::DefaultPlan(Duration linger, Duration start_timeout) {
   plan.ipv6_prefixes = {{.base = *IpAddress::Parse("2001:db8:d0be:f00d::"), .length = 64}};
   plan.ipv6_ssm = true;
   plan.prefixes = {{.number = kInternet, .length = 4, .directory = "radio"},
+                   {.number = 0xc0000000, .length = 2, .directory = "dvb"},
                    {.number = kTestToneNumber, .length = 32, .directory = "test"}};
   plan.windows = {
       {.groups = {.base = *IpAddress::Parse("239.192.0.0"), .length = 16}, .number = kInternet}};
@@ -51,7 +60,12 @@ PlanConfig SimWorld::DefaultPlan(Duration linger, Duration start_timeout) {
                       {.name = "test",
                        .kind = StationKind::kTest,
                        .linger = linger,
-                       .start_timeout = start_timeout}};
+                       .start_timeout = start_timeout},
+                      {.name = "dvb",
+                       .kind = StationKind::kDvb,
+                       .linger = linger,
+                       .start_timeout = start_timeout,
+                       .priority = 40}};
   return plan;
 }
 
@@ -123,6 +137,15 @@ void SimWorld::Perform(const Action& action) {
                                              .urls = {"http://example.org/"},
                                              .directory = "radio",
                                              .known_format = {}};
+    if (number >> 30 == 3 && number != kTestToneNumber) {
+      answer->kind = StationKind::kDvb;
+      answer->urls.clear();
+      answer->dvb = DvbService{.carrier = fmt::format("carrier {}", number >> 16 & 0xfff),
+                               .original_network_id = 2,
+                               .transport_stream_id = number >> 16 & 0xfff,
+                               .service_id = number & 0xffff,
+                               .pids = {}};
+    }
     if (const auto known = known_formats.find(number); known != known_formats.end()) {
       answer->known_format = known->second;
     }
@@ -162,6 +185,10 @@ void SimWorld::Perform(const Action& action) {
                                        ok ? absl::OkStatus() : absl::UnavailableError("down"), now,
                                        out);
     });
+  } else if (const auto* acquire = std::get_if<AcquireLease>(&action)) {
+    PerformAcquire(*acquire);
+  } else if (const auto* release = std::get_if<ReleaseLease>(&action)) {
+    PerformRelease(*release);
   } else if (const auto* measure = std::get_if<Measured>(&action)) {
     measured_.push_back(*measure);
   } else if (const auto* alarm = std::get_if<Alarm>(&action)) {
@@ -191,7 +218,9 @@ void SimWorld::PerformApply(const ApplySession& action) {
       session.status.times.applied = Clocks().wall;
       session.status.times.source_requested = Clocks().wall;
       const Source& source = sources[spec.station.number];
-      if (!source.stuck) {
+      if (spec.station.kind == StationKind::kDvb) {
+        OpenFeed(action.sender, session);
+      } else if (!source.stuck) {
         At(source.open_delay,
            [this, sender = action.sender, channel = spec.channel,
             life = packagers_[action.sender].life] { Opened(sender, channel, life); });
@@ -206,6 +235,7 @@ void SimWorld::PerformApply(const ApplySession& action) {
     session.spec = spec;
     session.status.links = spec.links;
     session.status.transmit = spec.transmit;
+    if (spec.station.kind == StationKind::kDvb) Feed(spec.station.number);
     StartSending(action.sender, spec.channel);
     Publish(action.sender, spec.channel);
   }

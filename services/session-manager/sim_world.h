@@ -14,11 +14,15 @@
 #include "services/common/plan/number_plan.h"
 #include "services/session-manager/reconciler.h"
 
-// A world for tests of the reconciler, in virtual time: watchers, a resolver, packagers and
-// announcers that answer after a delay, can be slow, refuse, be killed and come back empty.
+// A world for tests of the reconciler, in virtual time: watchers, a resolver, a tuner, packagers
+// and announcers that answer after a delay, can be slow, refuse, be killed and come back empty.
 namespace headwater::session_manager {
 
 inline constexpr std::string_view kTone = "ff3e:40:2001:db8:d0be:f00d:d0be:f00d";
+
+// Number and group of a service of a carrier, 0..4095 both.
+uint32_t DvbNumber(int carrier, int service);
+std::string DvbGroup(int carrier, int service);
 
 // Group of station 0x80000000 + `index` (0..9999), by the world's prefix.
 std::string GroupOf(int index);
@@ -28,6 +32,8 @@ struct WorldOptions {
   ReconcilerOptions reconciler;
   size_t watchers = 1;
   size_t senders = 1;
+  // Carriers that the tuner can receive at once.
+  size_t receivers = 2;
   Duration linger = 3s;
   Duration start_timeout = 10s;
   uint64_t seed = 1;
@@ -74,6 +80,14 @@ class SimWorld {
   void StartPackager(size_t sender);
   void KillAnnouncer(size_t sender);
   void StartAnnouncer(size_t sender);
+  // A killed one has forgotten its leases.
+  void KillTuner();
+  void StartTuner();
+  // Its carrier is lost, is there again, is taken away.
+  void SetLease(uint32_t number, LeaseState state, const std::string& error = {},
+                const std::string& reason = {});
+  // The present event of a service.
+  void SetEvent(uint32_t number, const std::string& name, const std::string& title);
   void KillResolver() { resolver_up_ = false; }
   void StartResolver() { resolver_up_ = true; }
   // A new manager knows nothing; every stream is opened anew.
@@ -106,6 +120,10 @@ class SimWorld {
   const std::vector<std::string>& broken_rules() const { return broken_rules_; }
   const PackagerStatus* PackagerHas(size_t sender, std::string_view group) const;
   const Announcement* AnnouncerHas(size_t sender, std::string_view group) const;
+  // What the tuner gives; null when nothing.
+  const LeaseStatus* LeaseOf(uint32_t number) const;
+  std::string FeedOf(uint32_t number) const;
+  std::vector<uint32_t> Leases() const;
   std::vector<Channel> Running() const;
   bool HasMember(const Channel& channel) const;
   // Since when the channel has had no member anywhere.
@@ -113,6 +131,8 @@ class SimWorld {
 
   std::map<uint32_t, Source> sources;
   std::map<uint32_t, absl::Status> resolve_errors;
+  // What the tuner says to whoever asks for the number.
+  std::map<uint32_t, absl::Status> tuner_errors;
   // What the resolver remembers of plays.
   std::map<uint32_t, MediaFormat> known_formats;
   // Answers take 1 ms, or up to this with a random share.
@@ -124,6 +144,10 @@ class SimWorld {
     PackagerStatus status;
     SessionSpec spec;
     MonoTime ready_at = kNever;
+  };
+  struct RunningLease {
+    LeaseSpec spec;
+    LeaseStatus status;
   };
   struct Watcher {
     bool up = false;
@@ -145,6 +169,15 @@ class SimWorld {
   void Perform(const Action& action);
   void PerformApply(const ApplySession& action);
   void PerformAnnounce(const ApplyAnnouncement& action);
+  void PerformAcquire(const AcquireLease& action);
+  void PerformRelease(const ReleaseLease& action);
+  absl::Status Acquire(const LeaseSpec& spec);
+  void MoveLease(uint32_t number, LeaseState state, uint64_t life);
+  void OpenFeed(size_t sender, RunningSession& session);
+  // The packagers hear what the tuner sends now.
+  void Feed(uint32_t number);
+  void PublishLease(uint32_t number);
+  void SnapshotTuner();
   void Note(std::string text);
   bool ShouldFail(const std::string& prefix);
   void Opened(size_t sender, Channel channel, uint64_t life);
@@ -169,6 +202,9 @@ class SimWorld {
   std::unique_ptr<Reconciler> reconciler_;
   PlanConfig plan_;
   bool resolver_up_ = true;
+  Service tuner_;
+  std::map<uint32_t, RunningLease> leases_;
+  int next_feed_port_ = 40000;
   std::vector<Watcher> watchers_;
   std::vector<Service> packagers_;
   std::vector<Service> announcers_;

@@ -14,6 +14,7 @@ void SimWorld::Boot() {
     packagers_[i] = {.up = true, .life = packagers_[i].life + 1};
     announcers_[i] = {.up = true, .life = announcers_[i].life + 1};
   }
+  tuner_ = {.up = true, .life = tuner_.life + 1};
   for (Watcher& watcher : watchers_) watcher = {.up = true, .sync = LinkSync::kSynced, .heard = {}};
   RestartManager();
   Advance(1s);
@@ -33,6 +34,7 @@ void SimWorld::RestartManagerBlind() {
     if (announcers_[i].up) SnapshotAnnouncer(i);
     if (packagers_[i].up) SnapshotPackager(i);
   }
+  if (tuner_.up) SnapshotTuner();
 }
 
 void SimWorld::RestartManager() {

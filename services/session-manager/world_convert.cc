@@ -26,9 +26,9 @@ absl::Time TimeOrPast(bool has, const google::protobuf::Timestamp& time) {
 
 // The closed set of packager.proto; anything else would grow a metric's labels.
 std::string FailureReason(const std::string& reason) {
-  static constexpr std::array<std::string_view, 12> kReasons = {
-      "dns",    "connect", "tls",     "http_status", "redirect", "html",
-      "header", "codec",   "silence", "policy",      "playlist", "internal"};
+  static constexpr std::array<std::string_view, 14> kReasons = {
+      "dns",   "connect", "tls",    "http_status", "redirect", "html", "header",
+      "codec", "silence", "policy", "playlist",    "limit",    "feed", "internal"};
   for (const std::string_view known : kReasons) {
     if (reason == known) return reason;
   }
@@ -54,6 +54,39 @@ PackagerState FromProto(packager::v1::PackagerState state) {
       return PackagerState::kFailed;
     default:
       return PackagerState::kOpening;
+  }
+}
+
+DvbService FromProto(const types::v1::DvbService& proto) {
+  return {.carrier = proto.carrier(),
+          .original_network_id = proto.original_network_id(),
+          .transport_stream_id = proto.transport_stream_id(),
+          .service_id = proto.service_id(),
+          .pids = {proto.pids().begin(), proto.pids().end()}};
+}
+
+types::v1::DvbService ToProto(const DvbService& service) {
+  types::v1::DvbService proto;
+  proto.set_carrier(service.carrier);
+  proto.set_original_network_id(service.original_network_id);
+  proto.set_transport_stream_id(service.transport_stream_id);
+  proto.set_service_id(service.service_id);
+  for (const uint32_t pid : service.pids) proto.add_pids(pid);
+  return proto;
+}
+
+LeaseState FromProto(tuner::v1::LeaseState state) {
+  switch (state) {
+    case tuner::v1::LEASE_STATE_LOCKED:
+      return LeaseState::kLocked;
+    case tuner::v1::LEASE_STATE_SENDING:
+      return LeaseState::kSending;
+    case tuner::v1::LEASE_STATE_LOST:
+      return LeaseState::kLost;
+    case tuner::v1::LEASE_STATE_FAILED:
+      return LeaseState::kFailed;
+    default:
+      return LeaseState::kTuning;
   }
 }
 
@@ -135,6 +168,7 @@ Station FromProto(const types::v1::Station& proto) {
                   .logo_url = proto.logo_url()};
   if (proto.has_known_format())
     station.known_format = FormatFromProto<MediaFormat>(proto.known_format());
+  if (proto.has_dvb()) station.dvb = FromProto(proto.dvb());
   return station;
 }
 
@@ -155,7 +189,8 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
       .transmit = proto.transmit(),
       .source_url = proto.source_url(),
       .receivers = proto.receivers().receivers(),
-      .fraction_lost_max = proto.receivers().fraction_lost_max()};
+      .fraction_lost_max = proto.receivers().fraction_lost_max(),
+      .feed = proto.feed()};
   ASSIGN_OR_RETURN(status.channel, ChannelFromProto(proto.channel()));
   if (proto.has_format()) status.format = FormatFromProto<MediaFormat>(proto.format());
   if (proto.has_source_format()) {
@@ -190,6 +225,18 @@ absl::StatusOr<AnnouncementStatus> FromProto(const announce::v1::AnnouncementSta
     status.announcement.links.push_back({.link = link.link(), .joins_total = link.joins_total()});
   }
   return status;
+}
+
+LeaseStatus FromProto(const tuner::v1::Lease& proto) {
+  return {.number = proto.number(),
+          .service = FromProto(proto.service()),
+          .holder = proto.holder(),
+          .state = FromProto(proto.state()),
+          .error = proto.error(),
+          .error_reason = proto.error_reason(),
+          .tuner = proto.tuner(),
+          .feed_source = proto.feed_source(),
+          .info = FromProto(proto.info())};
 }
 
 types::v1::Leg ToProto(const Leg& leg) {
@@ -228,6 +275,7 @@ types::v1::Station ToProto(const Station& station) {
   for (const std::string& tag : station.tags) proto.add_tags(tag);
   proto.set_homepage(station.homepage);
   proto.set_logo_url(station.logo_url);
+  if (station.dvb) *proto.mutable_dvb() = ToProto(*station.dvb);
   return proto;
 }
 
@@ -249,6 +297,17 @@ packager::v1::SessionSpec ToProto(const SessionSpec& spec) {
     *proto.mutable_timestamp_sent() = headwater::ToProto(spec.sent_before.sent);
   }
   if (spec.format) *proto.mutable_format() = FormatToProto(*spec.format);
+  proto.set_feed_source(spec.feed_source);
+  return proto;
+}
+
+tuner::v1::AcquireServiceRequest ToProto(const LeaseSpec& spec) {
+  tuner::v1::AcquireServiceRequest proto;
+  proto.set_number(spec.number);
+  *proto.mutable_service() = ToProto(spec.service);
+  proto.set_feed(spec.feed);
+  proto.set_priority(spec.priority);
+  proto.set_holder(spec.holder);
   return proto;
 }
 

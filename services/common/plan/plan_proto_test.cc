@@ -24,7 +24,8 @@ PlanConfig FullConfig() {
                          .local = true,
                          .dscp = 34,
                          .hop_limit = 9,
-                         .container = MediaContainer::kTransportStream},
+                         .container = MediaContainer::kTransportStream,
+                         .priority = 70},
                         {.name = "test", .kind = StationKind::kTest},
                         {.name = "dvb", .kind = StationKind::kDvb, .priority = 90}};
   return config;
