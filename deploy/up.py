@@ -24,8 +24,11 @@ SERVICES = {
     "membership-watcher": 9461,
     "sap-announcer": 9465,
     "rtp-packager": 9464,
+    "dvb-tuner": 9466,
     "session-manager": 9463,
 }
+# Run only where the configuration has their table.
+OPTIONAL = {"dvb-tuner"}
 BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 10.0
 READY_LIMIT = 60.0
@@ -230,9 +233,20 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def wanted(name: str, arguments: argparse.Namespace) -> bool:
+    if arguments.service:
+        return name in arguments.service
+    if name not in OPTIONAL:
+        return True
+    try:
+        return name in tomllib.loads(arguments.config.read_text())
+    except (OSError, tomllib.TOMLDecodeError):
+        return False  # the other services say what is wrong with it
+
+
 def main() -> int:
     arguments = parse_arguments()
-    names = [name for name in SERVICES if not arguments.service or name in arguments.service]
+    names = [name for name in SERVICES if wanted(name, arguments)]
     missing = [name for name in names if not (arguments.bin_dir / name).exists()]
     if missing:
         say(f"not built: {', '.join(missing)} in {arguments.bin_dir}: run ./headwater build")

@@ -97,7 +97,8 @@ TEST(CarriersFileTest, Loads120CarriersInFarLessThan50Milliseconds) {
 }
 
 TEST(CarriersFileTest, IsBounded) {
-  const CarriersFile large = CarriersFile::Parse(std::string(CarriersFile::kBytesMax + 1, '\n'), {});
+  const CarriersFile large =
+      CarriersFile::Parse(std::string(CarriersFile::kBytesMax + 1, '\n'), {});
   EXPECT_EQ(large.errors().size(), 1u);
   std::string bad;
   for (int i = 0; i < 5000; ++i) bad += "x\n";

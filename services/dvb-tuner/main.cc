@@ -51,11 +51,11 @@ class TunerInstance final : public ServiceInstance {
 };
 
 absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
-  // "<run_dir>/dvb-tuner", with the instance's number as the socket has it.
+  // "<run_dir>/dvb-tuner", with the instance's number as the socket has it; the state's likewise.
   std::string run = runtime.options.SocketPath("dvb-tuner");
   run.erase(run.rfind(".sock"));
-  ASSIGN_OR_RETURN(auto shell, TunerShell::Open(runtime.loop, runtime.log, options,
-                                                {run, runtime.options.state_dir}));
+  const std::string state = runtime.options.state_dir + run.substr(run.rfind('/'));
+  ASSIGN_OR_RETURN(auto shell, TunerShell::Open(runtime.loop, runtime.log, options, {run, state}));
   return std::make_unique<TunerInstance>(runtime, options, std::move(shell));
 }
 

@@ -14,11 +14,17 @@
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/time/clock.h"
+#include "services/dvb-tuner/lineup_store_shell.h"
 
 namespace headwater::tuner {
 namespace {
 
 constexpr Duration kTick = 1s;
+// Tables change in bursts.
+constexpr Duration kSaveInterval = 5s;
+// Behind the path of the state.
+constexpr std::string_view kLineupFile = ".lineup";
+constexpr std::string_view kCarriersFile = ".carriers";
 
 int64_t UnixNow() { return absl::ToUnixSeconds(WallNow()); }
 
@@ -73,6 +79,10 @@ absl::StatusOr<std::unique_ptr<TunerShell>> TunerShell::Open(EventLoop& loop, Lo
   std::filesystem::create_directories(folders.run, error);
   if (error) {
     return absl::UnavailableError(fmt::format("{}: {}", folders.run, error.message()));
+  }
+  const std::string stored = folders.state + std::string(kLineupFile);
+  if (absl::Status loaded = LoadLineup(stored, options.positions, shell->lineup_); !loaded.ok()) {
+    log.Warning("lineup begins empty", {{"error", FromAbsl(loaded.message())}});
   }
   RETURN_IF_ERROR(shell->LoadCarriers(options));
   shell->LogTuners();
@@ -179,33 +189,87 @@ void TunerShell::ContinueScan() {
   }
   if (!scanner_ || !scanner_->finished()) return;
   const ScanResult result = scanner_->Result();
+  if (scanner_->dry_lineup() == nullptr) SaveCarriers();
   scanner_.reset();
   log_.Info("scan ends", {{"changes", result.changes.size()}, {"failed", result.failed}});
   scan_callbacks_.on_end(result);
 }
 
-void TunerShell::StopAll() { runs_.clear(); }
+// For people to take as their carriers file, with all that tables have added.
+void TunerShell::SaveCarriers() {
+  CarriersFile found = carriers_file_;
+  for (const auto& [id, entry] : lineup_.carriers()) {
+    if (entry.in_file) continue;
+    Carrier carrier = entry.carrier;
+    carrier.name = entry.name();
+    found.Add(carrier);
+  }
+  const std::string path = folders_.state + std::string(kCarriersFile);
+  const absl::Status saved = ReplaceFile(path, found.ToString());
+  if (saved.ok()) {
+    log_.Info("carriers written", {{"file", path}, {"carriers", found.carriers().size()}});
+  } else {
+    log_.Warning("carriers not written", {{"error", FromAbsl(saved.message())}});
+  }
+}
+
+void TunerShell::SaveIfDue() {
+  if (!unsaved_ || MonoNow() - saved_ < kSaveInterval) return;
+  unsaved_ = false;
+  saved_ = MonoNow();
+  const absl::Status saved = SaveLineup(folders_.state + std::string(kLineupFile), lineup_);
+  if (!saved.ok()) log_.Warning("lineup not saved", {{"error", FromAbsl(saved.message())}});
+}
+
+void TunerShell::StopAll() {
+  saved_ = {};
+  SaveIfDue();
+  runs_.clear();
+}
 
 RunShell* TunerShell::ShellOf(uint64_t run) {
   const auto found = runs_.find(run);
   return found == runs_.end() ? nullptr : found->second.shell.get();
 }
 
+absl::StatusOr<std::unique_ptr<InputShell>> TunerShell::OpenInput(const Tuner& tuner,
+                                                                  uint64_t run) {
+  constexpr std::string_view kFile = "file://";
+  const Carrier& carrier = *tuner.carrier();
+  InputShell::Callbacks callbacks = {
+      .on_failure =
+          [this, run](const std::string& error) {
+            OnRunEvent(run, {DvblastEvent::Kind::kMessage, 0, error});
+            if (RunShell* shell = ShellOf(run)) shell->Stop();
+          },
+      .on_signal = [this, run](const Signal& signal) { OnRunSignal(run, signal); }};
+  if (tuner.options().kind == TunerKind::kSatip) {
+    return OpenSatip(loop_, tuner.options(), carrier, std::move(callbacks));
+  }
+  if (carrier.input.starts_with(kFile)) {
+    return OpenFile(loop_, carrier.input.substr(kFile.size()), std::move(callbacks));
+  }
+  return std::unique_ptr<InputShell>();
+}
+
 void TunerShell::Do(const StartRun& start) {
   const Tuner& tuner = reception_.tuners()[start.tuner];
   const TunerOptions& options = tuner.options();
   const std::string files = fmt::format("{}/{}", folders_.run, options.name);
-  auto shell =
-      RunShell::Start(loop_, *this, options_, options, *tuner.carrier(), "", start.run, files,
-                      reception_.Outputs(start.tuner), reception_.generation(start.tuner));
-  if (!shell.ok()) {
-    const std::string error(FromAbsl(shell.status().message()));
+  const auto fail = [&](const absl::Status& status) {
+    const std::string error(FromAbsl(status.message()));
     loop_.Post([this, run = start.run, error] { OnRunExited(run, error); });
-    return;
-  }
+  };
+  auto input = OpenInput(tuner, start.run);
+  if (!input.ok()) return fail(input.status());
+  const std::string argument = *input != nullptr ? (*input)->dvblast_input() : "";
+  auto shell =
+      RunShell::Start(loop_, *this, options_, options, *tuner.carrier(), argument, start.run, files,
+                      reception_.Outputs(start.tuner), reception_.generation(start.tuner));
+  if (!shell.ok()) return fail(shell.status());
   log_.Info("dvblast started",
             {{"tuner", options.name}, {"carrier", tuner.carrier()->id}, {"pid", (*shell)->pid()}});
-  runs_[start.run] = {start.tuner, tuner.carrier()->id, *std::move(shell)};
+  runs_[start.run] = {start.tuner, tuner.carrier()->id, *std::move(input), *std::move(shell)};
   // It reads the outputs before it does anything else.
   reception_.OnConfigured(start.run, reception_.generation(start.tuner), MonoNow());
 }
@@ -266,7 +330,7 @@ void TunerShell::OnRunExited(uint64_t run, const std::string& how) {
     log_.Info("dvblast ended",
               {{"tuner", options_.tuners[found->second.tuner].name}, {"how", how}});
     bad_sections_ended_ += found->second.shell->collector().bad_sections();
-    ended_.push_back(std::move(found->second.shell));
+    ended_.push_back(std::move(found->second));
     runs_.erase(found);
     loop_.Post([this] { ended_.clear(); });
     // Its files have the names of its successor's.
@@ -351,6 +415,7 @@ void TunerShell::OnTick() {
   for (const ServiceKey& key : guide_.TakeChanged()) {
     if (observer_ != nullptr) observer_->OnGuide(key);
   }
+  SaveIfDue();
   tick_timer_ = loop_.At(loop_.now() + kTick, [this] { OnTick(); });
 }
 
@@ -373,6 +438,7 @@ void TunerShell::Publish() {
     if (observer_ != nullptr) observer_->OnTuners();
   }
   for (const std::string& id : lineup_.TakeChanged()) {
+    unsaved_ = true;
     if (observer_ != nullptr) observer_->OnCarrier(id);
   }
   const std::set<ServiceKey> present = guide_.TakeChangedPresent();

@@ -16,6 +16,7 @@
 #include "services/common/loop/event_loop.h"
 #include "services/dvb-tuner/carriers_file.h"
 #include "services/dvb-tuner/guide.h"
+#include "services/dvb-tuner/input_shell.h"
 #include "services/dvb-tuner/lineup.h"
 #include "services/dvb-tuner/options.h"
 #include "services/dvb-tuner/reception.h"
@@ -43,7 +44,7 @@ class TunerShell final : public RunObserver {
  public:
   struct Folders {
     std::string run;    // of this instance alone; made here
-    std::string state;  // of what must survive a restart
+    std::string state;  // path, without an ending, of the files that must survive a restart
   };
 
   // INVALID_ARGUMENT: a carriers file with errors, each in a line.
@@ -96,6 +97,7 @@ class TunerShell final : public RunObserver {
   struct Run {
     size_t tuner = 0;
     std::string carrier;
+    std::unique_ptr<InputShell> input;  // null: dvblast's own
     std::unique_ptr<RunShell> shell;
   };
 
@@ -111,7 +113,11 @@ class TunerShell final : public RunObserver {
   void Do(const AskMap& ask);
   void Do(const AskPid& ask);
   RunShell* ShellOf(uint64_t run);
+  // Null where dvblast receives by itself.
+  absl::StatusOr<std::unique_ptr<InputShell>> OpenInput(const Tuner& tuner, uint64_t run);
   void ContinueScan();
+  void SaveCarriers();
+  void SaveIfDue();
   void Publish();
   void LogLease(uint32_t number);
   void LogTuners();
@@ -129,9 +135,11 @@ class TunerShell final : public RunObserver {
   ScanCallbacks scan_callbacks_;
   std::map<uint64_t, Run> runs_;
   // Those that have ended, until no callback of theirs is on the stack.
-  std::vector<std::unique_ptr<RunShell>> ended_;
+  std::vector<Run> ended_;
   TunerObserver* observer_ = nullptr;
   uint64_t epoch_ = 0;
+  bool unsaved_ = false;
+  MonoTime saved_{};
   uint64_t bad_sections_ended_ = 0;
   std::map<uint32_t, std::string> logged_leases_;
   std::vector<std::string> logged_tuners_;

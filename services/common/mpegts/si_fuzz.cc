@@ -59,7 +59,11 @@ void TrySection(const Section& section) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace headwater;
   const Bytes bytes(data, size);
-  if (size > 0) mpegts::TryDescriptors({{data[0], {bytes.begin() + 1, bytes.begin() + static_cast<ptrdiff_t>(std::min<size_t>(size, 256))}}});
+  if (size > 0)
+    mpegts::TryDescriptors(
+        {{data[0],
+          {bytes.begin() + 1,
+           bytes.begin() + static_cast<ptrdiff_t>(std::min<size_t>(size, 256))}}});
   mpegts::SiTime(bytes.first(std::min<size_t>(size, 5)));
   // The first byte is the table, what follows the body: lengths are what an attacker has.
   if (size < 3 || size > mpegts::kSectionMax - 12) return 0;
