@@ -72,7 +72,7 @@ TEST(CarriersFileTest, NamesBothLinesOfADuplicate) {
 }
 
 TEST(CarriersFileTest, ReadsTheExample) {
-  std::ifstream example(HEADWATER_SOURCE_DIR "/deploy/example/carriers");
+  std::ifstream example("deploy/example/carriers");
   std::stringstream text;
   text << example.rdbuf();
   const CarriersFile file =

@@ -54,10 +54,12 @@ std::optional<DvblastEvent> ParseDvblastMessage(std::string_view line) {
   using enum DvblastEvent::Kind;
   if (!line.starts_with("error: ")) return std::nullopt;
   line.remove_prefix(std::string_view("error: ").size());
-  // Not "(Device or resource busy)": that passes.
-  const bool opening = absl::StrContains(ToAbsl(line), "opening device ") &&
-                       absl::StrContains(ToAbsl(line), "(No such ");
-  const bool gone = absl::StrContains(ToAbsl(line), "(No such device");
+  // Not "(Device or resource busy)", nor "(Value too large...": these pass.
+  const auto has = [&](std::string_view what) {
+    return absl::StrContains(ToAbsl(line), ToAbsl(what));
+  };
+  const bool opening = has("opening device ") && has("(No such ");
+  const bool gone = has("(No such device") || (has("DVR device") && has("(Input/output error)"));
   return DvblastEvent{opening || gone ? kNoDevice : kMessage, 0, CleanText(line, kTextMax)};
 }
 

@@ -159,6 +159,9 @@ TEST(DvblastEventsTest, KnowsAMissingCardFromABusyOne) {
                  "directory)"),
             Kind::kNoDevice);
   EXPECT_EQ(kind("error: couldn't read from DVR device (No such device)"), Kind::kNoDevice);
+  EXPECT_EQ(kind("error: couldn't read from DVR device (Input/output error)"), Kind::kNoDevice);
+  EXPECT_EQ(kind("error: couldn't read from DVR device (Value too large for defined data type)"),
+            Kind::kMessage);
   EXPECT_EQ(kind("error: opening device /dev/dvb/adapter0/frontend0 failed (Device or resource "
                  "busy)"),
             Kind::kMessage);

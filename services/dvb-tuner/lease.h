@@ -57,6 +57,8 @@ struct Lease {
   // Of its tuner's configuration, the one that has its line.
   uint64_t generation = 0;
   bool configured = false;
+  // The newest PAT has the service, or there has been none.
+  bool listed = true;
   MonoTime begun{};
   MonoTime since{};  // of the state
   MonoTime renewed{};

@@ -174,23 +174,19 @@ void Lineup::ReadChannelNumbers(const NetworkInformation& table) {
   }
 }
 
-std::vector<std::string> Lineup::OnNetwork(const std::string& id, const NetworkInformation& table,
-                                           const Positions& positions) {
+void Lineup::OnNetwork(const std::string& id, const NetworkInformation& table,
+                       const Positions& positions) {
   ReadChannelNumbers(table);
-  std::vector<std::string> listed;
-  const LineupCarrier* home = Find(id);
-  if (home == nullptr || table.table_id == NetworkInformation::kBouquet) return listed;
+  LineupCarrier* home = Known(id);
+  if (home == nullptr || table.table_id == NetworkInformation::kBouquet) return;
   const Carrier from = home->carrier;
   const std::string name = NetworkName(table);
   for (const auto& transport : table.transports) {
     const absl::StatusOr<Carrier> carrier = CarrierFromNetwork(transport, from, positions);
     if (!carrier.ok()) continue;
     const std::string known = AddFromNetwork(*carrier, name, transport);
-    if (!known.empty() && std::ranges::find(listed, known) == listed.end()) {
-      listed.push_back(known);
-    }
+    if (!known.empty()) home->listed.insert(known);
   }
-  return listed;
 }
 
 std::string Lineup::AddFromNetwork(const Carrier& carrier, const std::string& name,

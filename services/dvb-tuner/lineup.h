@@ -24,6 +24,8 @@ struct LineupCarrier {
   std::string network_name;
   std::map<uint16_t, Service> services;
   std::optional<int64_t> read;  // Unix seconds of the newest SDT or PAT
+  // Carriers that the NITs list which have come by this one; not kept over a restart.
+  std::set<std::string> listed;
 
   // The file's comment, or else the NIT's name.
   const std::string& name() const { return carrier.name.empty() ? network_name : carrier.name; }
@@ -56,12 +58,11 @@ class Lineup {
   // Tables that came by the carrier `id`; nothing happens for one that is unknown.
   void OnPrograms(const std::string& id, const mpegts::ProgramAssociation& table, int64_t now);
   void OnServices(const std::string& id, const mpegts::ServiceInformation& table, int64_t now);
-  // NIT or BAT: channel numbers, and of a NIT the carriers that it lists, whose ids come back.
-  std::vector<std::string> OnNetwork(const std::string& id, const mpegts::NetworkInformation& table,
-                                     const Positions& positions);
+  // NIT or BAT: channel numbers, and of a NIT the carriers that it lists.
+  void OnNetwork(const std::string& id, const mpegts::NetworkInformation& table,
+                 const Positions& positions);
 
   const LineupCarrier* Find(const std::string& id) const;
-  // The service's carrier by its ids; for a service that moved to another frequency.
   const std::map<std::string, LineupCarrier>& carriers() const { return carriers_; }
   size_t service_count() const;
   // Ids of carriers that are new, changed or gone since it was last asked.

@@ -11,7 +11,7 @@ namespace headwater::tuner {
 namespace {
 
 std::string Readme() {
-  std::ifstream file(HEADWATER_SOURCE_DIR "/services/dvb-tuner/README.md");
+  std::ifstream file("services/dvb-tuner/README.md");
   std::stringstream readme;
   readme << file.rdbuf();
   return readme.str();

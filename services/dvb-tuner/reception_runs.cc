@@ -17,6 +17,11 @@ constexpr Duration kMapInterval = 150ms;
 constexpr Duration kSendInterval = 1s;
 constexpr Duration kMapRefresh = 5s;
 
+std::string NotThere(const Lease& lease) {
+  return fmt::format("no service {:#06x} on {}", lease.request.service.service_id,
+                     lease.request.service.carrier);
+}
+
 }  // namespace
 
 void Reception::Perform(size_t tuner, Tuner::Orders orders, MonoTime, Actions& actions) {
@@ -54,10 +59,16 @@ void Reception::FollowTuner(size_t tuner, MonoTime now) {
   for (auto& [number, lease] : leases_) {
     if (lease.tuner != tuner) continue;
     const bool had = lease.state == LeaseState::kLocked || lease.state == LeaseState::kSending;
-    if (locked && !had) {
+    // A service that has left its carrier is lost although the carrier is not.
+    const bool away = !lease.listed && lease.sent;
+    if (locked && !had && !away) {
       SetState(lease, LeaseState::kLocked, now);
-    } else if (!locked && had) {
+    } else if (had && (!locked || away)) {
       SetState(lease, lease.sent ? LeaseState::kLost : LeaseState::kTuning, now);
+    }
+    if (locked && away) {
+      lease.error = NotThere(lease);
+      lease.error_reason = "no_service";
     }
     if (locked) continue;
     lease.next_map = kNever;
@@ -83,8 +94,12 @@ void Reception::OnPrograms(uint64_t run, const std::set<uint16_t>& programs, Mon
   if (!tuner) return;
   programs_[run] = programs;
   for (auto& [number, lease] : leases_) {
-    if (lease.tuner == *tuner && lease.state == LeaseState::kLocked) lease.next_question = now;
+    if (lease.tuner != *tuner) continue;
+    const uint16_t service = lease.request.service.service_id;
+    lease.listed = service == 0 || programs.contains(service);
+    if (lease.state == LeaseState::kLocked) lease.next_question = now;
   }
+  FollowTuner(*tuner, now);
 }
 
 void Reception::OnMap(uint64_t run, uint16_t service_id, const mpegts::ProgramMap& map,
@@ -155,8 +170,11 @@ void Reception::CheckPatience(Lease& lease, MonoTime now, Actions& actions) {
       }
       return;
     case LeaseState::kLost:
-      if (waited >= options_.lost_patience) {
+      if (waited < options_.lost_patience) return;
+      if (lease.listed) {
         Fail(lease, source.reason(), why("no lock"), now, actions);
+      } else {
+        Fail(lease, "no_service", NotThere(lease), now, actions);
       }
       return;
     case LeaseState::kLocked:
@@ -164,8 +182,7 @@ void Reception::CheckPatience(Lease& lease, MonoTime now, Actions& actions) {
       Fail(lease, "no_service",
            lease.map || lease.request.service.service_id == 0
                ? fmt::format("nothing of it is being sent on {}", lease.request.service.carrier)
-               : fmt::format("no service {:#06x} on {}", lease.request.service.service_id,
-                             lease.request.service.carrier),
+               : NotThere(lease),
            now, actions);
       return;
     case LeaseState::kSending:

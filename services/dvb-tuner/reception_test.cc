@@ -341,6 +341,27 @@ TEST_F(ReceptionTest, SaysThatAServiceIsNotThere) {
   EXPECT_THAT(Get(1).error, HasSubstr("no service 0x2000 on 11426H"));
 }
 
+TEST_F(ReceptionTest, LosesAServiceThatLeavesItsCarrier) {
+  ASSERT_TRUE(Acquire(1, 11426).ok());
+  ASSERT_TRUE(Acquire(2, 11426, kRadio).ok());
+  Lock(0);
+  Advance(1s);
+  reception_.OnPrograms(running_.at(0), {kNews}, now_);
+  EXPECT_EQ(StateOf(2), LeaseState::kLost);
+  EXPECT_EQ(Get(2).error_reason, "no_service");
+  EXPECT_EQ(StateOf(1), LeaseState::kSending);
+  Advance(10s);
+  EXPECT_EQ(StateOf(2), LeaseState::kLost);
+  reception_.OnPrograms(running_.at(0), {kNews, kRadio}, now_);
+  Advance(1s);
+  EXPECT_EQ(StateOf(2), LeaseState::kSending);
+  EXPECT_EQ(Get(2).error_reason, "");
+  reception_.OnPrograms(running_.at(0), {kNews}, now_);
+  Advance(61s);
+  EXPECT_EQ(StateOf(2), LeaseState::kFailed);
+  EXPECT_EQ(Get(2).error_reason, "no_service");
+}
+
 TEST_F(ReceptionTest, SaysThatAServiceIsScrambled) {
   pids_[kVideoPid].scrambled = true;
   ASSERT_TRUE(Acquire(1, 11426).ok());

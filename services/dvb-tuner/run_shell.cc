@@ -90,6 +90,9 @@ absl::StatusOr<std::unique_ptr<RunShell>> RunShell::Start(
           },
       .on_error =
           [raw](std::string_view line) {
+            // A card in trouble makes dvblast say the same thousands of times a second.
+            if (line == raw->last_error_) return;
+            raw->last_error_ = line;
             if (const auto event = ParseDvblastMessage(line)) {
               raw->observer_.OnRunEvent(raw->run_, *event);
             }

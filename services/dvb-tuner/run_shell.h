@@ -73,6 +73,7 @@ class RunShell {
   SiCollector collector_;
   uint64_t generation_ = 0;
   bool reloading_ = false;
+  std::string last_error_;
   EventLoop::TimerId reload_timer_ = 0;
 };
 

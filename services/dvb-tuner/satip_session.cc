@@ -246,7 +246,7 @@ std::string SatipSession::OnResponse(std::string_view header, MonoTime now) {
       int seconds = 0;
       if (timeout != std::string_view::npos &&
           absl::SimpleAtoi(ToAbsl(session->substr(timeout + 8)), &seconds)) {
-        timeout_ = std::chrono::seconds(std::clamp(seconds, 10, 600));
+        timeout_ = std::chrono::seconds(std::clamp(seconds, 2, 600));
       }
     }
   }

@@ -32,9 +32,9 @@ absl::StatusOr<Scanner> Scanner::Begin(const ScanRequest& request, Lineup& lineu
   return scanner;
 }
 
-void Scanner::OnListed(const std::vector<std::string>& ids) {
+void Scanner::Follow(const LineupCarrier& from) {
   if (!request_.follow) return;
-  for (const std::string& id : ids) {
+  for (const std::string& id : from.listed) {
     if (queued_.size() >= kCarriersMax) return;
     if (queued_.insert(id).second) waiting_.push_back(id);
   }
@@ -44,6 +44,7 @@ void Scanner::EndStep(std::string error, const Signal& signal, std::vector<ScanS
   ++done_;
   if (!error.empty()) ++failed_;
   const LineupCarrier* entry = target().Find(current_);
+  if (entry != nullptr) Follow(*entry);
   steps.push_back({.carrier = current_,
                    .done = done_,
                    .total = queued_.size(),

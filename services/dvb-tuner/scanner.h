@@ -54,9 +54,6 @@ class Scanner {
 
   // Where tables of the scanned carrier belong; null: into the lineup of all.
   Lineup* dry_lineup() { return request_.dry_run ? &copy_ : nullptr; }
-  // What a NIT of the carrier lists, as Lineup::OnNetwork says.
-  void OnListed(const std::vector<std::string>& ids);
-
   // Goes on as far as it can. `collector` is the scan tuner's, null when there is none.
   void OnTime(MonoTime now, Reception& reception, const SiCollector* collector,
               std::vector<ScanStep>& steps, Actions& actions);
@@ -68,6 +65,7 @@ class Scanner {
   Scanner(ScanRequest request, Lineup& lineup)
       : request_(std::move(request)), lineup_(&lineup), before_(lineup), copy_(lineup) {}
   const Lineup& target() const { return request_.dry_run ? copy_ : *lineup_; }
+  void Follow(const LineupCarrier& from);
   void EndStep(std::string error, const Signal& signal, std::vector<ScanStep>& steps);
   void TakeNext(MonoTime now, Reception& reception, std::vector<ScanStep>& steps, Actions& actions);
   void Look(MonoTime now, Reception& reception, const SiCollector* collector,

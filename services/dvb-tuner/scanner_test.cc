@@ -76,7 +76,7 @@ class ScannerTest : public ::testing::Test {
         Target().OnServices(id, *sdt, 1);
       }
       if (const auto* nit = std::get_if<mpegts::NetworkInformation>(&table)) {
-        scanner_->OnListed(Target().OnNetwork(id, *nit, {}));
+        Target().OnNetwork(id, *nit, {});
       }
     }
   }

@@ -124,9 +124,10 @@ class LineupTest : public ::testing::Test {
     lineup_.OnServices(kHome.id, *mpegts::ServiceInformation::Parse(*mpegts::ParseSection(bytes)),
                        kNow);
   }
-  std::vector<std::string> Network(const Buffer& bytes) {
-    return lineup_.OnNetwork(
-        kHome.id, *mpegts::NetworkInformation::Parse(*mpegts::ParseSection(bytes)), kPositions);
+  std::set<std::string> Network(const Buffer& bytes, const std::string& id = kHome.id) {
+    lineup_.OnNetwork(id, *mpegts::NetworkInformation::Parse(*mpegts::ParseSection(bytes)),
+                      kPositions);
+    return lineup_.Find(id)->listed;
   }
   const LineupCarrier& Home() { return *lineup_.Find(kHome.id); }
 
@@ -175,10 +176,8 @@ TEST_F(LineupTest, TakesTheWayToTheDishFromHome) {
   const Carrier home = Parse("-f 11426500 -v 18 -5 DVBS -S 2 -k 3");
   lineup_.SetFile({home});
   const Buffer nit = samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}});
-  const auto ids = lineup_.OnNetwork(
-      home.id, *mpegts::NetworkInformation::Parse(*mpegts::ParseSection(nit)), kPositions);
-  ASSERT_THAT(ids, ElementsAre("19.2E 12441V"));
-  EXPECT_THAT(lineup_.Find(ids[0])->carrier.Command(), ::testing::EndsWith("-S 2 -k 3"));
+  ASSERT_THAT(Network(nit, home.id), ElementsAre("19.2E 12441V"));
+  EXPECT_THAT(lineup_.Find("19.2E 12441V")->carrier.Command(), ::testing::EndsWith("-S 2 -k 3"));
 }
 
 TEST_F(LineupTest, GivesChannelNumbersOfNetworkBeforeBouquet) {

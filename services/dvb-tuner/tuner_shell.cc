@@ -370,10 +370,7 @@ void TunerShell::OnTable(const Run& run, Lineup& lineup, const SiTable& table) {
   } else if (const auto* services = std::get_if<mpegts::ServiceInformation>(&table)) {
     lineup.OnServices(run.carrier, *services, now);
   } else if (const auto* network = std::get_if<mpegts::NetworkInformation>(&table)) {
-    const std::vector<std::string> listed =
-        lineup.OnNetwork(run.carrier, *network, options_.positions);
-    const bool scanned = scanner_ && reception_.scan_tuner() == run.tuner;
-    if (scanned) scanner_->OnListed(listed);
+    lineup.OnNetwork(run.carrier, *network, options_.positions);
   } else if (const auto* events = std::get_if<mpegts::EventInformation>(&table)) {
     guide_.OnEvents(*events, now);
   }
