@@ -11,15 +11,16 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-absl::Status Read(const std::string& text, Options& options) {
+absl::Status Read(const std::string &text, Options &options) {
   auto file = ConfigTable::Parse("[dvb-tuner]\n" + text, "test.toml");
-  if (!file.ok()) return file.status();
+  if (!file.ok())
+    return file.status();
   ConfigTable table = file->Table("dvb-tuner");
   options = ReadOptions(table);
   table.RejectUnknown();
   return file->status();
 }
-std::string ErrorOf(const std::string& text) {
+std::string ErrorOf(const std::string &text) {
   Options options;
   return std::string(FromAbsl(Read(text, options).message()));
 }
@@ -64,6 +65,12 @@ name = "roof"
 satip = "[2001:db8::5]:8554"
 server_frontend = 2
 delivery_systems = ["DVBT2"]
+
+[[dvb-tuner.tuners]]
+name = "any"
+satip = "search"
+search_from = "192.0.2.9"
+delivery_systems = ["DVBS"]
 )",
                                    options);
   ASSERT_TRUE(status.ok()) << status;
@@ -73,7 +80,7 @@ delivery_systems = ["DVBT2"]
   EXPECT_EQ(options.latency, 50ms);
   EXPECT_EQ(options.reception.leases_max, 9u);
   EXPECT_EQ(options.reception.orphan_timeout, 1min);
-  ASSERT_EQ(options.tuners.size(), 4u);
+  ASSERT_EQ(options.tuners.size(), 5u);
   EXPECT_EQ(options.tuners[0].adapter, 1);
   EXPECT_EQ(options.tuners[0].frontend, 2);
   EXPECT_EQ(options.tuners[0].ca, 3);
@@ -83,25 +90,36 @@ delivery_systems = ["DVBT2"]
   EXPECT_EQ(options.tuners[1].kind, TunerKind::kSatip);
   EXPECT_EQ(options.tuners[1].server, "2001:db8::5");
   EXPECT_EQ(options.tuners[1].server_port, 8554);
-  EXPECT_EQ(options.tuners[3].name, "network1");
-  EXPECT_EQ(options.tuners[3].kind, TunerKind::kNetwork);
+  EXPECT_EQ(options.tuners[2].server, "");
+  EXPECT_EQ(options.tuners[2].search_from, "192.0.2.9");
+  EXPECT_EQ(options.tuners[4].name, "network1");
+  EXPECT_EQ(options.tuners[4].kind, TunerKind::kNetwork);
 }
 
 TEST(ConfigTest, NamesWhatIsWrong) {
   const std::string tuner = "[[dvb-tuner.tuners]]\nname = \"a\"\n";
   EXPECT_THAT(ErrorOf(tuner), HasSubstr("delivery_systems"));
-  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBX\"]"), HasSubstr("allowed are DVBS"));
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBX\"]"),
+              HasSubstr("allowed are DVBS"));
   EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nsatip = \"box\""),
               HasSubstr("in figures"));
-  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nadaptor = 1"), HasSubstr("adaptor"));
-  EXPECT_THAT(
-      ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\n" + tuner + "delivery_systems = [\"DVBS\"]"),
-      HasSubstr("two tuners"));
-  EXPECT_THAT(ErrorOf("positions = [\"1\", \"2\", \"3\", \"4\", \"5\"]"), HasSubstr("4 positions"));
+  EXPECT_THAT(ErrorOf(tuner +
+                      "delivery_systems = [\"DVBS\"]\nsatip = \"search\"\n" +
+                      "search_from = \"::1\""),
+              HasSubstr("IPv4"));
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nadaptor = 1"),
+              HasSubstr("adaptor"));
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\n" + tuner +
+                      "delivery_systems = [\"DVBS\"]"),
+              HasSubstr("two tuners"));
+  EXPECT_THAT(ErrorOf("positions = [\"1\", \"2\", \"3\", \"4\", \"5\"]"),
+              HasSubstr("4 positions"));
   EXPECT_THAT(ErrorOf("position = \"28 E\""), HasSubstr("a word"));
-  EXPECT_THAT(ErrorOf("[[dvb-tuner.tuners]]\nname = \"No\"\ndelivery_systems = [\"DVBS\"]"),
-              HasSubstr("1 to 32"));
+  EXPECT_THAT(
+      ErrorOf(
+          "[[dvb-tuner.tuners]]\nname = \"No\"\ndelivery_systems = [\"DVBS\"]"),
+      HasSubstr("1 to 32"));
 }
 
-}  // namespace
-}  // namespace headwater::tuner
+} // namespace
+} // namespace headwater::tuner
