@@ -18,20 +18,6 @@ constexpr uint8_t kRunning = 4;
 // part.
 constexpr uint8_t kUtf8 = 0x15;
 
-// `bytes` are descriptors and nothing else; false when the last one is cut off.
-bool ParseDescriptors(Bytes bytes, std::vector<Descriptor>& out) {
-  ByteReader reader(bytes);
-  while (reader.remaining() > 0) {
-    Descriptor descriptor;
-    descriptor.tag = reader.U8();
-    const Bytes body = reader.Take(reader.U8());
-    if (!reader.ok()) return false;
-    descriptor.bytes.assign(body.begin(), body.end());
-    out.push_back(std::move(descriptor));
-  }
-  return true;
-}
-
 void WriteDescriptors(const std::vector<Descriptor>& descriptors, ByteWriter& writer) {
   const size_t at = writer.size();
   writer.U16(0);
@@ -56,6 +42,19 @@ std::vector<uint8_t> DvbText(std::string_view text) {
 }
 
 }  // namespace
+
+bool ParseDescriptors(Bytes bytes, std::vector<Descriptor>& out) {
+  ByteReader reader(bytes);
+  while (reader.remaining() > 0) {
+    Descriptor descriptor;
+    descriptor.tag = reader.U8();
+    const Bytes body = reader.Take(reader.U8());
+    if (!reader.ok()) return false;
+    descriptor.bytes.assign(body.begin(), body.end());
+    out.push_back(std::move(descriptor));
+  }
+  return true;
+}
 
 Result<ProgramAssociation, SectionError> ProgramAssociation::Parse(const Section& section) {
   if (section.table_id != kTableId || section.body.size() % 4 != 0) return SectionError::kBadBody;

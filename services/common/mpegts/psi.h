@@ -19,6 +19,9 @@ struct Descriptor {
   bool operator==(const Descriptor&) const = default;
 };
 
+// Appends them; `bytes` are descriptors and nothing else. False when the last one is cut off.
+bool ParseDescriptors(Bytes bytes, std::vector<Descriptor>& out);
+
 // Which programmes there are (section 2.4.4.3): one section's worth, 253 at most.
 struct ProgramAssociation {
   static constexpr uint8_t kTableId = 0x00;

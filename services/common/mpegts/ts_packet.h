@@ -16,7 +16,10 @@ inline constexpr uint8_t kSync = 0x47;
 // 13 bits (ISO 13818-1 section 2.4.3.3).
 enum class Pid : uint16_t {
   kPat = 0x0000,
-  kSdt = 0x0011,  // ETSI EN 300 468 section 5.1.3
+  // ETSI EN 300 468 section 5.1.3.
+  kNit = 0x0010,
+  kSdt = 0x0011,  // and BAT
+  kEit = 0x0012,
   kNull = 0x1fff,
 };
 
