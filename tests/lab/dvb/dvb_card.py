@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ class Cards:
         # Whoever runs dvblast as another user must be able to log.
         for number in range(len(systems)):
             folder = self.folder / "cards" / str(number)
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(0o777)
             self._write(number)
         self.log_path = self.folder / "log.jsonl"
@@ -56,14 +55,12 @@ class Cards:
         """With which a program sees the cards."""
         return {"LD_PRELOAD": str(shim()), "HEADWATER_LAB_DVB": str(self.folder)}
 
-    def wrapper(self, program: str = "/usr/bin/dvblast") -> Path:
-        """An executable that runs `program` with the cards, for a service that itself shall not see them."""
-        path = self.folder / Path(program).name
-        if not path.exists():
-            words = " ".join(f"{key}={shlex.quote(value)}" for key, value in self.env.items())
-            path.write_text(f'#!/bin/sh\n{words} exec {shlex.quote(program)} "$@"\n')
-            path.chmod(path.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-        return path
+    def wrap(self, program: Path, path: Path) -> None:
+        """Makes `path` run `program` with the cards. A sanitizer wants to be the first library and works as the second."""
+        asan = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
+        words = " ".join(f"{key}={shlex.quote(value)}" for key, value in {**self.env, "ASAN_OPTIONS": asan}.items())
+        path.write_text(f'#!/bin/sh\n{words} exec {shlex.quote(str(program))} "$@"\n')
+        path.chmod(0o755)
 
     def log(self, adapter: int = -1) -> list[dict[str, Any]]:
         rows = [json.loads(line) for line in self.log_path.read_text().splitlines()]

@@ -114,11 +114,16 @@ class Carrier:
         self.folder.mkdir(parents=True)
         (self.folder / "loop").symlink_to(loop)
         self.set()
+        self.tune_from(self.position)
+
+    def tune_from(self, position: int) -> None:
+        """From which DiSEqC port, with everything else that a card must be set to."""
+        self.position = position
         lines = [f"property {cmd} {value}" for cmd, value in self.properties.items()]
         lines += [f"lock_ms {self.lock_ms}"]
         if self.voltage:
-            lines += [f"voltage {self.voltage}", f"tone {self.tone}", f"port {self.position}"]
-        (self.folder / "tuning").write_text("\n".join(lines) + "\n")
+            lines += [f"voltage {self.voltage}", f"tone {self.tone}", f"port {position}"]
+        _replace(self.folder / "tuning", ("\n".join(lines) + "\n").encode())
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -40,6 +40,8 @@ static int open_frontend(int number, int flags) {
   card->shared->writer = getpid();
   card->frontend_fd = fd;
   card->frontend_open = true;
+  start_cards();
+  log_call(number, "\"call\": \"open\"");
   return fd;
 }
 
@@ -71,13 +73,10 @@ static int open_device(const char* path, int flags) {
     log_call(number, "\"event\": \"open of a pulled card\"");
     errno = ENODEV;
   } else {
-    start_cards();
     fd = handle.kind == FRONTEND ? open_frontend(number, flags)
          : handle.kind == DVR    ? open_dvr(number, flags)
                                  : eventfd(0, EFD_CLOEXEC);
     if (fd >= 0 && fd < FDS) handles[fd] = handle;
-    if (fd >= 0 && handle.kind != DEMUX)
-      log_call(number, "\"call\": \"open\", \"device\": \"%s\"", name);
   }
   pthread_mutex_unlock(&card_mutex);
   return fd;

@@ -1,0 +1,201 @@
+"""Services of carriers, on demand: joined by listeners, received by real dvblast on virtual cards."""
+
+import os
+import signal
+
+import pytest
+from dvb_card import expected_properties
+from dvb_judge import decoded_tone, rtp_stream
+from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, RADIO, TWO, UHD, UHD_CARRIER, eventually
+
+from lab import FfmpegListener, group6, let_pass, of_kind, wait_until
+from lab.judge import judge
+from lab.rpc import RpcError
+
+# What a packet's wait may take on a machine that does other things, in builds with sanitizers.
+PATIENCE = 20
+
+
+def test_a_join_locks_the_carrier_and_the_service_plays(scene):
+    """...:cb5a:1041 is service 0x1041 of 11426.5 MHz, horizontal."""
+    assert group6(ONE).endswith("cb5a:1041")
+    listener = FfmpegListener(scene.alice, group6(ONE))
+    listener.wait_decoded(3, PATIENCE)
+    assert listener.tone_seconds(440) >= 2
+    tuned = scene.cards.tunings()
+    assert len(tuned) == 1 and expected_properties(scene.sky[HOME_CARRIER].command).items() <= tuned[0].items()
+    assert {row["voltage"] for row in scene.cards.log() if "voltage" in row} == {18}
+    sap = scene.capture.wait_packet(of_kind("sap", group6(ONE)), 5).sap()
+    assert "m=video 5004 RTP/AVP 33\r\n" in sap.body and "Lab One" in sap.line("s")
+    newest = lambda: scene.capture.select(of_kind("sap", group6(ONE)))[-1].sap()  # noqa: E731
+    eventually(lambda: "Lab One at 0" in newest().line("i"), 10, "the present event in the SDP")
+    assert scene.errors(ONE) == {}
+    listener.leave()
+    eventually(lambda: not scene.tuner.dvblasts(), PATIENCE, "the end of dvblast")
+    assert judge(scene.capture, scene.headend.host.leg) == []
+
+
+def test_a_service_comes_and_goes_beside_another_of_its_carrier(unstarted):
+    """A hundred times, at the pace of somebody who zaps, and the first misses nothing."""
+    unstarted.headend.config["directory-resolver"]["directory"][1]["linger"] = "0s"
+    scene = unstarted.start()
+    with scene.alice.join(group6(ONE)):
+        began = scene.wait_rtp(ONE)[0].time
+        old = scene.tuner.dvblasts()
+        assert len(old) == 1
+        for _ in range(100):
+            with scene.bob.join(group6(TWO)):
+                let_pass(0.06)
+            let_pass(0.02)
+        with scene.bob.join(group6(TWO)):
+            scene.wait_rtp(TWO)
+        assert scene.errors(ONE, began) == {}
+        assert len({p.rtp().ssrc for p in scene.rtp(ONE)}) == 1
+        assert scene.tuner.dvblasts().keys() == old.keys() and scene.cards.carriers() == [HOME_CARRIER]
+        heard = decoded_tone(rtp_stream(scene.rtp(ONE)), 440)
+        lasted = scene.rtp(ONE)[-1].time - began
+        assert heard >= lasted - 2
+
+
+def test_tuners_are_shared_and_then_refused_and_then_free(scene):
+    with scene.alice.join(group6(ONE)), scene.alice.join(group6(TWO)):
+        scene.wait_rtp(ONE)
+        scene.wait_rtp(TWO)
+        assert len(scene.tuner.dvblasts()) == 1
+        second = scene.bob.join(group6(UHD))
+        scene.wait_rtp(UHD)
+        assert {scene.tuner_of(HOME_CARRIER), scene.tuner_of(UHD_CARRIER)} == {0, 1}
+        with scene.carol.join(group6(JAZZ)):
+            failed = scene.headend.wait_session(group6(JAZZ), "failed", PATIENCE)
+            said = str(failed)
+            # By whom, so that one knows whom to ask.
+            assert "adapter0" in said and "adapter1" in said and UHD_CARRIER in said, said
+            second.leave()
+            scene.wait_rtp(JAZZ)
+        assert scene.cards.carriers(scene.tuner_of(JAZZ_CARRIER)) == [UHD_CARRIER, JAZZ_CARRIER]
+        assert scene.errors(ONE) == {} and scene.errors(TWO) == {}
+
+
+def test_who_matters_more_takes_a_tuner_from_who_matters_less(scene):
+    feed = "[::1]:47110"
+    with scene.alice.join(group6(ONE)), scene.bob.join(group6(UHD)):
+        scene.wait_rtp(ONE)
+        scene.wait_rtp(UHD)
+        # Both have the same; the one that has nothing above the other may go.
+        asked = f'number: {JAZZ} priority: %d feed: "{feed}" holder: "the test" service {{ carrier: "{JAZZ_CARRIER}" service_id: 0x2001 }}'
+        with pytest.raises(RpcError) as refused:
+            scene.tuner.ask("AcquireService", asked % 0)
+        assert refused.value.code == 8 and "adapter0" in refused.value.message  # RESOURCE_EXHAUSTED
+        scene.tuner.ask("AcquireService", asked % 100)
+        eventually(lambda: "LEASE_STATE_SENDING" in scene.tuner.leases()[JAZZ], PATIENCE, "the test's lease")
+        lost = [number for number in (ONE, UHD) if scene.headend.sessions()[group6(number)]["state"].lower() == "failed"]
+        assert len(lost) == 1 and "preempted" in str(scene.headend.sessions()[group6(lost[0])])
+        kept = ONE if lost == [UHD] else UHD
+        assert scene.errors(kept) == {}
+        since = scene.rtp(kept)[-1].time
+        scene.tuner.ask("ReleaseService", f"number: {JAZZ}")
+        scene.wait_rtp(lost[0], since)
+        assert scene.errors(kept) == {}
+
+
+def test_a_scrambled_service_is_said_to_be_one(unstarted):
+    unstarted.headend.config["dvb-tuner"]["descramble_patience"] = "1s"
+    scene = unstarted.start()
+    with scene.alice.join(group6(FILM)):
+        failed = scene.headend.wait_session(group6(FILM), "failed", PATIENCE)
+        assert "scrambled" in str(failed)
+        assert scene.rtp(FILM) == []
+
+
+@pytest.fixture
+def two_carriers(scene):
+    """One and UHD are being heard; each on a tuner of its own."""
+    joined = [scene.alice.join(group6(ONE)), scene.bob.join(group6(UHD))]
+    scene.wait_rtp(ONE)
+    scene.wait_rtp(UHD)
+    yield scene
+    for membership in joined:
+        membership.leave()
+
+
+def wait_back(scene, number: int, since: float) -> None:
+    """A service is heard again, by the same SSRC, while the other one has missed nothing."""
+    back = scene.wait_rtp(number, since, timeout=30)
+    assert {p.rtp().ssrc for p in back} == {scene.rtp(number)[0].rtp().ssrc}
+    other = UHD if number == ONE else ONE
+    assert scene.errors(other) == {}
+
+
+def test_dvblast_dies_and_is_started_again(two_carriers):
+    scene = two_carriers
+    name = f"adapter{scene.tuner_of(HOME_CARRIER)}"
+    victim = next(pid for pid, words in scene.tuner.dvblasts().items() if "11426500" in words)
+    others = scene.tuner.dvblasts().keys() - {victim}
+    since = scene.rtp(ONE)[-1].time + 0.5
+    os.kill(victim, signal.SIGKILL)
+    wait_back(scene, ONE, since)
+    assert "restarts_total: 1" in scene.tuner.wait_tuner(name, "LOCKED")
+    assert others <= scene.tuner.dvblasts().keys() and victim not in scene.tuner.dvblasts()
+
+
+def test_a_card_is_pulled_and_put_back(two_carriers):
+    scene = two_carriers
+    adapter = scene.tuner_of(UHD_CARRIER)
+    scene.cards.pull(adapter)
+    gone = scene.tuner.wait_tuner(f"adapter{adapter}", "ABSENT", 20)
+    assert "error: " in gone
+    # Its dvblast would ask a dead card for ever.
+    assert not any("12441000" in words for words in scene.tuner.dvblasts().values())
+    since = scene.rtp(ONE)[-1].time
+    scene.cards.put_back(adapter)
+    wait_back(scene, UHD, since)
+
+
+def test_lock_is_lost_and_found(two_carriers):
+    scene = two_carriers
+    name = f"adapter{scene.tuner_of(HOME_CARRIER)}"
+    before = scene.tuner.dvblasts().keys()
+    scene.sky[HOME_CARRIER].set(lock=0)
+    assert "locked: true" not in scene.tuner.wait_tuner(name, "LOST")
+    eventually(lambda: "LEASE_STATE_LOST" in scene.tuner.leases()[ONE], 10, "the lease is lost")
+    since = scene.rtp(UHD)[-1].time
+    scene.sky[HOME_CARRIER].set(lock=1)
+    wait_back(scene, ONE, since)
+    scene.tuner.wait_tuner(name, "LOCKED")
+    assert scene.tuner.dvblasts().keys() == before
+
+
+def test_packets_that_the_dish_loses_are_counted_where_they_are_lost(two_carriers):
+    scene = two_carriers
+    scene.sky[HOME_CARRIER].lose(0x1102, 3)
+    wait_until(lambda: scene.errors(ONE), 5, "the gap", every=0.2)
+    assert scene.errors(ONE) == {0x1102: 1} and scene.errors(UHD) == {}
+    eventually(lambda: "continuity_errors_total: 1" in scene.tuner.leases()[ONE] or "continuity_errors_total: 1" in "".join(scene.tuner.watch("WatchTuners")),
+               10, "the tuner's count")
+    assert scene.headend.metric("rtp-packager", "headwater_rtp_packager_feed_continuity_errors_total") >= 1
+
+
+def test_dvb_tuner_is_restarted(two_carriers):
+    scene = two_carriers
+    old = scene.headend.kill("dvb-tuner")
+    since = scene.rtp(ONE)[-1].time
+    scene.headend.wait_restarted("dvb-tuner", old)
+    for number in (ONE, UHD):
+        back = scene.wait_rtp(number, since + 1, timeout=30)
+        assert {p.rtp().ssrc for p in back} == {scene.rtp(number)[0].rtp().ssrc}
+    eventually(lambda: len(scene.tuner.dvblasts()) == 2, 10, "two dvblasts and no more")
+
+
+def test_a_service_leaves_its_carrier(scene):
+    """The others of the carrier do not notice."""
+    with scene.alice.join(group6(ONE)), scene.bob.join(group6(RADIO)):
+        scene.wait_rtp(ONE)
+        scene.wait_rtp(RADIO)
+        scene.sky[HOME_CARRIER].remove(0x1043)
+        eventually(lambda: "no_service" in scene.tuner.leases()[RADIO] or "LEASE_STATE_LOST" in scene.tuner.leases()[RADIO], PATIENCE, "it is told")
+        home = scene.sky[HOME_CARRIER].service(0x1041)
+        home.pmt_version += 1
+        scene.sky[HOME_CARRIER].publish()
+        since = scene.rtp(ONE)[-1].time
+        scene.wait_rtp(ONE, since, count=200)
+        assert scene.errors(ONE) == {}
