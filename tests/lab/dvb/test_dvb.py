@@ -6,9 +6,9 @@ import signal
 import pytest
 from dvb_card import expected_properties
 from dvb_judge import decoded_tone, rtp_stream
-from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, RADIO, TWO, UHD, UHD_CARRIER, eventually
+from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, TWO, UHD, UHD_CARRIER, eventually
 
-from lab import FfmpegListener, group6, let_pass, of_kind, wait_until
+from lab import FfmpegListener, group6, let_pass, of_kind
 from lab.judge import judge
 from lab.rpc import RpcError
 
@@ -107,95 +107,43 @@ def test_a_scrambled_service_is_said_to_be_one(unstarted):
         assert scene.rtp(FILM) == []
 
 
-@pytest.fixture
-def two_carriers(scene):
-    """One and UHD are being heard; each on a tuner of its own."""
-    joined = [scene.alice.join(group6(ONE)), scene.bob.join(group6(UHD))]
-    scene.wait_rtp(ONE)
-    scene.wait_rtp(UHD)
-    yield scene
-    for membership in joined:
-        membership.leave()
-
-
-def wait_back(scene, number: int, since: float) -> None:
+def wait_back(scene, number: int, since: float, other: int) -> None:
     """A service is heard again, by the same SSRC, while the other one has missed nothing."""
     back = scene.wait_rtp(number, since, timeout=30)
     assert {p.rtp().ssrc for p in back} == {scene.rtp(number)[0].rtp().ssrc}
-    other = UHD if number == ONE else ONE
     assert scene.errors(other) == {}
 
 
-def test_dvblast_dies_and_is_started_again(two_carriers):
-    scene = two_carriers
-    name = f"adapter{scene.tuner_of(HOME_CARRIER)}"
-    victim = next(pid for pid, words in scene.tuner.dvblasts().items() if "11426500" in words)
-    others = scene.tuner.dvblasts().keys() - {victim}
-    since = scene.rtp(ONE)[-1].time + 0.5
-    os.kill(victim, signal.SIGKILL)
-    wait_back(scene, ONE, since)
-    assert "restarts_total: 1" in scene.tuner.wait_tuner(name, "LOCKED")
-    assert others <= scene.tuner.dvblasts().keys() and victim not in scene.tuner.dvblasts()
-
-
-def test_a_card_is_pulled_and_put_back(two_carriers):
-    scene = two_carriers
-    adapter = scene.tuner_of(UHD_CARRIER)
-    scene.cards.pull(adapter)
-    gone = scene.tuner.wait_tuner(f"adapter{adapter}", "ABSENT", 20)
-    assert "error: " in gone
-    # Its dvblast would ask a dead card for ever.
-    assert not any("12441000" in words for words in scene.tuner.dvblasts().values())
-    since = scene.rtp(ONE)[-1].time
-    scene.cards.put_back(adapter)
-    wait_back(scene, UHD, since)
-
-
-def test_lock_is_lost_and_found(two_carriers):
-    scene = two_carriers
-    name = f"adapter{scene.tuner_of(HOME_CARRIER)}"
-    before = scene.tuner.dvblasts().keys()
-    scene.sky[HOME_CARRIER].set(lock=0)
-    assert "locked: true" not in scene.tuner.wait_tuner(name, "LOST")
-    eventually(lambda: "LEASE_STATE_LOST" in scene.tuner.leases()[ONE], 10, "the lease is lost")
-    since = scene.rtp(UHD)[-1].time
-    scene.sky[HOME_CARRIER].set(lock=1)
-    wait_back(scene, ONE, since)
-    scene.tuner.wait_tuner(name, "LOCKED")
-    assert scene.tuner.dvblasts().keys() == before
-
-
-def test_packets_that_the_dish_loses_are_counted_where_they_are_lost(two_carriers):
-    scene = two_carriers
-    scene.sky[HOME_CARRIER].lose(0x1102, 3)
-    wait_until(lambda: scene.errors(ONE), 5, "the gap", every=0.2)
-    assert scene.errors(ONE) == {0x1102: 1} and scene.errors(UHD) == {}
-    eventually(lambda: "continuity_errors_total: 1" in scene.tuner.leases()[ONE] or "continuity_errors_total: 1" in "".join(scene.tuner.watch("WatchTuners")),
-               10, "the tuner's count")
-    assert scene.headend.metric("rtp-packager", "headwater_rtp_packager_feed_continuity_errors_total") >= 1
-
-
-def test_dvb_tuner_is_restarted(two_carriers):
-    scene = two_carriers
-    old = scene.headend.kill("dvb-tuner")
-    since = scene.rtp(ONE)[-1].time
-    scene.headend.wait_restarted("dvb-tuner", old)
-    for number in (ONE, UHD):
-        back = scene.wait_rtp(number, since + 1, timeout=30)
-        assert {p.rtp().ssrc for p in back} == {scene.rtp(number)[0].rtp().ssrc}
-    eventually(lambda: len(scene.tuner.dvblasts()) == 2, 10, "two dvblasts and no more")
-
-
-def test_a_service_leaves_its_carrier(scene):
-    """The others of the carrier do not notice."""
-    with scene.alice.join(group6(ONE)), scene.bob.join(group6(RADIO)):
+def test_what_breaks_below_comes_back_and_disturbs_nobody_else(scene):
+    """dvblast killed, lock lost, dvb-tuner killed: each alone is in test_tuner.py, here it is what listeners get."""
+    with scene.alice.join(group6(ONE)), scene.bob.join(group6(UHD)):
         scene.wait_rtp(ONE)
-        scene.wait_rtp(RADIO)
-        scene.sky[HOME_CARRIER].remove(0x1043)
-        eventually(lambda: "no_service" in scene.tuner.leases()[RADIO] or "LEASE_STATE_LOST" in scene.tuner.leases()[RADIO], PATIENCE, "it is told")
-        home = scene.sky[HOME_CARRIER].service(0x1041)
-        home.pmt_version += 1
-        scene.sky[HOME_CARRIER].publish()
+        scene.wait_rtp(UHD)
+        victim = next(pid for pid, words in scene.tuner.dvblasts().items() if "11426500" in words)
+        os.kill(victim, signal.SIGKILL)
+        wait_back(scene, ONE, scene.rtp(UHD)[-1].time + 0.3, UHD)
+        scene.sky[UHD_CARRIER].set(lock=0)
+        eventually(lambda: "LEASE_STATE_LOST" in scene.tuner.leases()[UHD], 10, "the lease is lost")
+        scene.sky[UHD_CARRIER].set(lock=1)
+        # It has a gap of its own from here on.
+        wait_back(scene, UHD, scene.rtp(ONE)[-1].time, ONE)
+        old = scene.headend.kill("dvb-tuner")
+        since = scene.rtp(ONE)[-1].time + 1
+        scene.headend.wait_restarted("dvb-tuner", old)
+        for number in (ONE, UHD):
+            back = scene.wait_rtp(number, since, timeout=30)
+            assert {p.rtp().ssrc for p in back} == {scene.rtp(number)[0].rtp().ssrc}
+        eventually(lambda: len(scene.tuner.dvblasts()) == 2, 10, "two dvblasts and no more")
+
+
+def test_a_pulled_card_costs_its_listeners_alone(scene):
+    with scene.alice.join(group6(ONE)), scene.bob.join(group6(UHD)):
+        scene.wait_rtp(ONE)
+        scene.wait_rtp(UHD)
+        adapter = scene.tuner_of(UHD_CARRIER)
+        scene.cards.pull(adapter)
+        scene.tuner.wait_tuner(f"adapter{adapter}", "ABSENT", 20)
         since = scene.rtp(ONE)[-1].time
-        scene.wait_rtp(ONE, since, count=200)
+        scene.cards.put_back(adapter)
+        scene.wait_rtp(UHD, since, timeout=30)
         assert scene.errors(ONE) == {}

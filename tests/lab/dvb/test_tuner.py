@@ -1,16 +1,19 @@
 """dvb-tuner alone with real dvblast on virtual cards: who gets which tuner, and what happens when something breaks."""
 
+import json
 import os
 import signal
 import statistics
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from dvb_card import Cards, expected_properties
 from dvb_client import TunerClient
 from dvb_judge import TS, Feed, continuity_errors, decoded_tone, pid_of
 from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, RADIO, TWO, UHD, UHD_CARRIER
-from transponder import Sky, commands
+from transponder import Sky, commands, player
 
 from lab import to_toml, wait_until
 from lab.rpc import RpcError
@@ -24,12 +27,14 @@ class Box:
     """A host with two cards and a dvb-tuner."""
 
     def __init__(self, lab, bin_dir):
-        self.host = lab.host("box")
+        self.link = lab.link("fabric", snooping=False)
+        self.host = lab.host("box", self.link)
         self.folder = lab.directory / "box"
         self.folder.mkdir()
         self.sky = Sky(lab.directory / "sky")
         self.cards = Cards(self.sky, ("DVBS", "DVBS2"), ("DVBS", "DVBS2"))
-        (self.folder / "carriers.conf").write_text(commands())
+        self.carriers = self.folder / "carriers.conf"
+        self.carriers.write_text(commands())
         self.config = {
             "carriers": "carriers.conf", "retune_hold": "0s",
             "tuners": [{"name": f"adapter{n}", "adapter": n, "delivery_systems": ["DVBS", "DVBS2"]} for n in range(2)],
@@ -49,11 +54,11 @@ class Box:
         self.process.wait_log("ready", 30)
         return self
 
-    def acquire(self, number: int, priority: int = 50, service: str = "") -> Feed:
+    def acquire(self, number: int, priority: int = 50, service: str = "", carrier: str = "") -> Feed:
         feed = self.feeds.setdefault(number, Feed(self.host))
         named = service or f"service_id: {number & 0xFFFF}"
         asked = f'number: {number} priority: {priority} feed: "127.0.0.1:{feed.port}" holder: "{number:#x} test"'
-        self.tuner.ask("AcquireService", f'{asked} service {{ carrier: "{CARRIERS.get(number, HOME_CARRIER)}" {named} }}')
+        self.tuner.ask("AcquireService", f'{asked} service {{ carrier: "{carrier or CARRIERS.get(number, HOME_CARRIER)}" {named} }}')
         return feed
 
     def release(self, number: int) -> None:
@@ -242,3 +247,37 @@ def test_nothing_is_left_of_a_tuner_that_is_killed(two):
     for number in (ONE, UHD):
         two.feeds[number].clear()
         two.acquire(number).wait_packets(50, PATIENCE)
+
+
+def test_a_satip_server_is_a_tuner(unstarted, lab):
+    box = unstarted
+    server = lab.host("satip", box.link)
+    program = Path(__file__).with_name("satip_server.py")
+    argv = [sys.executable, program, "--sky", box.sky.folder, "--address", server.leg.ipv4, "--timeout", "5"]
+    server.ns.start(argv, "satip").wait_log("ready")
+    box.config["tuners"] = [{"name": "satip0", "satip": server.leg.ipv4, "delivery_systems": ["DVBS", "DVBS2"]}]
+    box.start()
+    feed = box.acquire(ONE)
+    wait_until(lambda: decoded_tone(feed.stream, 440) >= 6, 25, "the tone for longer than the session's time-out", every=1)
+    assert continuity_errors(feed.stream) == {}
+    assert "locked: true" in box.tuner.tuner("satip0")
+    box.release(ONE)
+
+    def asked() -> list[dict]:
+        return [json.loads(line) for line in (box.sky.folder / "satip.jsonl").read_text().splitlines()]
+
+    wait_until(lambda: any(row.get("method") == "TEARDOWN" for row in asked()), 10, "TEARDOWN")
+    tuned = next(row["url"] for row in asked() if row.get("method") == "SETUP").lower()
+    assert all(word in tuned for word in ("freq=11426.5", "pol=h", "msys=dvbs", "sr=27500", "fec=23"))
+    assert not any(row.get("event") == "timeout" for row in asked())
+
+
+def test_a_network_input_is_a_carrier(unstarted):
+    box = unstarted
+    box.config["network_inputs"] = 1
+    box.carriers.write_text(commands() + f"dvblast -D 239.255.7.7:5500/udp/ifaddr={box.host.leg.ipv4}\n")
+    box.start()
+    box.host.ns.start([player(), box.sky["12441V"].folder, "239.255.7.7", "5500", box.host.leg.interface], "play")
+    feed = box.acquire(UHD, carrier="udp://239.255.7.7:5500")
+    wait_until(lambda: decoded_tone(feed.stream, 1000) >= 1, PATIENCE, "the tone")
+    assert continuity_errors(feed.stream) == {}

@@ -227,7 +227,7 @@ def satellite(khz: int, polarisation: str, rate: int, fec: str, s2: str = "") ->
 
 def terrestrial(mhz: int) -> dict:
     """DVB-T, 8 MHz, QAM 64, 2/3."""
-    described = struct.pack("!I", mhz * 100_000) + bytes([0x1F, 0x90 | 1, 0x40 | 0x02, 0xFF, 0xFF, 0xFF, 0xFF])
+    described = struct.pack("!I", mhz * 100_000) + bytes([0x1F, 0x81, 0x22, 0xFF, 0xFF, 0xFF, 0xFF])
     return {
         "id": f"DVBT {mhz}",
         "command": f"-f {mhz}000000 -5 DVBT -b 8 -m QAM_64",
