@@ -17,12 +17,12 @@ class TunerClient:
     def ask(self, method: str, request: str) -> str:
         return call(self.socket, "tuner", method, request)
 
-    def watch(self, method: str, seconds: float = 0.3) -> list[str]:
-        """What a Watch tells at once, each message in protobuf's text form."""
+    def watch(self, method: str, seconds: float = 0.3, request: str = "") -> list[str]:
+        """What a stream tells in that time, each message in protobuf's text form."""
         argv = ["curl", "-s", "-N", "--max-time", str(seconds), "--http2-prior-knowledge", "--unix-socket", str(self.socket)]
         argv += ["-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary", "@-"]
         argv.append(f"http://localhost/headwater.tuner.v1.TunerService/{method}")
-        data = subprocess.run(argv, input=frame("tuner", method, ""), capture_output=True).stdout
+        data = subprocess.run(argv, input=frame("tuner", method, request), capture_output=True).stdout
         told = []
         while len(data) >= 5:
             size = int.from_bytes(data[1:5], "big")

@@ -83,6 +83,9 @@ def test_an_aerial_is_received(receiver):
     feed.wait_packets(100)
     tuned = receiver.cards.tunings(1)[0]
     assert (tuned[DELIVERY_SYSTEM], tuned[FREQUENCY], tuned[5]) == (3, 506_000_000, 8_000_000)
+    receiver.made[0].process.kill()
+    no_dish = receiver.dvblast(receiver.sky[HOME].command, {ONE: feed}, adapter=1)
+    assert no_dish.process.wait(5) == 1 and "setting frontend failed (Invalid argument)" in no_dish.process.log()
 
 
 def test_a_wrong_option_finds_no_signal(receiver):
@@ -277,7 +280,8 @@ def test_a_satip_server_is_found_and_described(satip):
     with client.ns.socket(socket.AF_INET) as sock:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(client.leg.ipv4))
         sock.settimeout(3)
-        search = 'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: urn:ses-com:device:SatIPServer:1\r\n\r\n'
+        search = 'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\n'
+        search += "ST: urn:ses-com:device:SatIPServer:1\r\n\r\n"
         sock.sendto(search.encode(), ("239.255.255.250", 1900))
         answer = sock.recv(2000).decode()
     location = re.search(r"LOCATION: (\S+)", answer)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import statistics
 import sys
@@ -13,7 +14,7 @@ from dvb_card import Cards, expected_properties
 from dvb_client import TunerClient
 from dvb_judge import TS, Feed, continuity_errors, decoded_tone, pid_of
 from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, RADIO, TWO, UHD, UHD_CARRIER
-from transponder import Sky, commands, player
+from transponder import IN_NIT_ALONE, Sky, commands, player
 
 from lab import to_toml, wait_until
 from lab.rpc import RpcError
@@ -247,6 +248,27 @@ def test_nothing_is_left_of_a_tuner_that_is_killed(two):
     for number in (ONE, UHD):
         two.feeds[number].clear()
         two.acquire(number).wait_packets(50, PATIENCE)
+
+
+def test_a_scan_finds_what_the_carriers_file_lacks(box):
+    """11264H stands in the NIT alone; what is being sent goes on."""
+    box.acquire(ONE).wait_packets(50, PATIENCE)
+    told = box.tuner.watch("Scan", 60, f'carriers: "{HOME_CARRIER}"')
+    result = told[-1]
+    assert "result {" in result and "LINEUP_CHANGE_KIND_ADDED" in result, told
+    added = [part for part in result.split("changes {")[1:] if "KIND_ADDED" in part and f"service_id: {0x2101}" in part]
+    assert len(added) == 1 and f'carrier: "{IN_NIT_ALONE}"' in added[0] and '"Lab Classic"' in added[0]
+    carriers = {re.search(r'\bid: "([^"]*)"', text)[1]: text for text in box.tuner.watch("WatchLineup", 1) if "carrier {" in text}
+    assert "CARRIER_ORIGIN_NIT" in carriers[IN_NIT_ALONE] and "CARRIER_ORIGIN_FILE" in carriers[HOME_CARRIER]
+    home = carriers[HOME_CARRIER].split("services {")[1:]
+    radio = next(part for part in home if f"service_id: {0x1043}" in part)
+    assert "SERVICE_TYPE_RADIO" in radio and "channel_number: 701" in radio
+    assert [f"service_id: {0x1044}" in part for part in home if "scrambled: true" in part] == [True]
+    guide = [text for text in box.tuner.watch("WatchGuide", 1) if f"service_id: {0x1041}\n" in text]
+    assert "Lab One at 1" in guide[-1] and "Much is said of it." in guide[-1]
+    undisturbed(box, ONE)
+    again = box.tuner.watch("Scan", 60, f'carriers: "{HOME_CARRIER}"')
+    assert "changes {" not in again[-1], again[-1]
 
 
 def test_a_satip_server_is_a_tuner(unstarted, lab):

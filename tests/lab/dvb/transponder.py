@@ -11,7 +11,6 @@
 import copy
 import hashlib
 import os
-import shutil
 import struct
 import subprocess
 import tempfile
@@ -36,7 +35,6 @@ SYSTEMS = {"DVBC_ANNEX_A": 1, "DVBC_ANNEX_B": 2, "DVBT": 3, "DVBS": 5, "DVBS2": 
 FEC = {"12": 1, "23": 2, "34": 3, "45": 4, "56": 5, "67": 6, "78": 7, "89": 8, "": 9, "35": 10, "910": 11}
 MODULATIONS = {"QPSK": 0, "QAM_16": 1, "QAM_64": 3, "QAM_256": 5, "QAM_AUTO": 6, "PSK_8": 9}
 FREQUENCY, MODULATION, BANDWIDTH, SYMBOL_RATE, INNER_FEC, DELIVERY_SYSTEM = 3, 4, 5, 8, 9, 17
-STREAM_ID, HP_RATE = 42, 36
 
 
 @dataclass
@@ -193,10 +191,6 @@ def built(name: str, *arguments: str) -> Path:
 def player() -> Path:
     """card/play.c: `play FOLDER`."""
     return built("play", "play.c", "on_air.c")
-
-
-def remove_cache() -> None:
-    shutil.rmtree(_cache(), ignore_errors=True)
 
 
 def satellite(khz: int, polarisation: str, rate: int, fec: str, s2: str = "") -> dict:

@@ -68,7 +68,9 @@ bool look_at_card(int number, uint64_t now) {
   card->looked_ns = now;
   snprintf(path, sizeof path, "%s/cards/%d/card", card_folder(), number);
   if (stat(path, &found) != 0) return false;
-  if (card->used && found.st_ino == card->seen.st_ino) return true;
+  if (card->used && found.st_ino == card->seen.st_ino &&
+      found.st_mtim.tv_nsec == card->seen.st_mtim.tv_nsec)
+    return true;
   FILE* file = open_text(path);
   if (!file) return false;
   // Descriptors of a card that was pulled stay dead when it is back.
@@ -333,6 +335,12 @@ static void get_property(const struct card* card, struct dtv_property* property)
   }
 }
 
+static bool has_system(const struct card* card, uint32_t system) {
+  for (int i = 0; i < card->system_count; i++)
+    if (card->systems[i] == (int)system) return true;
+  return false;
+}
+
 static int set_properties(struct card* card, const struct dtv_properties* all) {
   char text[2048];
   int length = 0;
@@ -340,6 +348,8 @@ static int set_properties(struct card* card, const struct dtv_properties* all) {
   for (uint32_t i = 0; i < all->num; i++) {
     const struct dtv_property* property = &all->props[i];
     if (property->cmd >= PROPERTIES) return errno = EINVAL, -1;
+    if (property->cmd == DTV_DELIVERY_SYSTEM && !has_system(card, property->u.data))
+      return errno = EINVAL, -1;
     length += snprintf(
         text + length, sizeof text - (size_t)length, "%s[%u, %u]", i ? ", " : "", property->cmd,
         property->cmd == DTV_CLEAR || property->cmd == DTV_TUNE ? 0 : property->u.data);
