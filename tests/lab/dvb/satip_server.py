@@ -182,7 +182,7 @@ class Server:
         self.location = f"http://{self.address}:{self.http.server_port}/desc.xml"
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
         threading.Thread(target=self.expire, daemon=True).start()
-        threading.Thread(target=self.announce, daemon=True).start()
+        threading.Thread(target=self.announce, args=(self._join(),), daemon=True).start()
 
     def log(self, **row: Any) -> None:
         with self.lock, open(self.sky / "satip.jsonl", "a") as file:
@@ -216,14 +216,17 @@ class Server:
 
     # ---- SSDP
 
-    def announce(self) -> None:
+    def _join(self) -> socket.socket:
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(SSDP)
-        interface = socket.inet_aton(self.address)
-        listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(SSDP[0]) + interface)
+        group = socket.inet_aton(SSDP[0]) + socket.inet_aton(self.address)
+        listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        return listener
+
+    def announce(self, listener: socket.socket) -> None:
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(self.address))
         sender.bind((self.address, 0))
         said = 0.0
         while True:
@@ -412,6 +415,7 @@ def main() -> None:
     parser.add_argument("--rtsp-port", type=int, default=554)
     parser.add_argument("--timeout", type=int, default=60)
     arguments = parser.parse_args()
+    player()  # made now if ever, and not while a client waits
     server = Server(arguments)
     Rtsp.owner = server
     with _RtspServer((arguments.address, arguments.rtsp_port), Rtsp) as rtsp:
