@@ -23,6 +23,8 @@ SERVICES = {
     "rtp-packager": 9464,
     "session-manager": 9463,
 }
+# What runs only where it has a table in the configuration too.
+PORTS = {**SERVICES, "dvb-tuner": 9466}
 WINDOW = "239.192.0.0/16"
 TONE_NUMBER = 0xD0BEF00D
 FIRST_NUMBER = 0x80000000
@@ -167,7 +169,7 @@ class Headend:
 
     def ready(self, service: str) -> bool:
         try:
-            self.ns.http(f"http://127.0.0.1:{SERVICES[service]}/readyz")
+            self.ns.http(f"http://127.0.0.1:{PORTS[service]}/readyz")
             return True
         except OSError:
             return False
@@ -208,7 +210,7 @@ class Headend:
 
     def metric(self, service: str, name: str) -> float:
         """The sum of a metric's samples, over its labels."""
-        text = self.ns.http(f"http://127.0.0.1:{SERVICES[service]}/metrics")
+        text = self.ns.http(f"http://127.0.0.1:{PORTS[service]}/metrics")
         samples = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)", text, re.M)
         return sum(float(value) for value in samples)
 
