@@ -99,7 +99,7 @@ class Directory {
             StationMarks marks = {});
 
   // Takes new options and lineups, all or nothing: on an error everything stays as it was.
-  absl::Status Load(const Options& options, const std::vector<DirectoryLineup>& lineups,
+  absl::Status Load(const Options& options, std::vector<DirectoryLineup> lineups,
                     const SaveNumbers& save);
 
   // The station as it is played, under the number asked for also when that is an alias. NOT_FOUND

@@ -235,8 +235,8 @@ absl::StatusOr<uint32_t> Directory::NumberForAdded(const std::string& directory,
       return GivenToAnother(*row.number, *owner);
     return *row.number;
   }
-  NumberBook book = book_;
-  return book.Assign(directory, row.identity, OptionsOf(directory)->prefix, plan_);
+  NumberBook sheet = NumberBook::Over(book_);
+  return sheet.Assign(directory, row.identity, OptionsOf(directory)->prefix, plan_);
 }
 
 std::map<std::string, DirectoryCounts> Directory::Counts() const {
