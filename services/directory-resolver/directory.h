@@ -126,6 +126,9 @@ class Directory {
   // another; FAILED_PRECONDITION: it leads to no directory that may hold it, or there is none of
   // favourites.
   absl::StatusOr<uint32_t> SetAlias(const AliasQuery& query, const SaveAlias& save);
+  // Whether the format that a result brings is what is sent: where stations have a container, a
+  // check has seen what goes into it.
+  bool ShowsFormat(uint32_t number, const PlayResult& result) const;
   // The station's own number and what is now known of its health. NOT_FOUND: no such station.
   absl::StatusOr<std::pair<uint32_t, StationHealth>> OnResult(uint32_t number,
                                                               const PlayResult& result,

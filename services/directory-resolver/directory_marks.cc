@@ -171,6 +171,12 @@ absl::StatusOr<uint32_t> Directory::SetAlias(const AliasQuery& query, const Save
   return alias;
 }
 
+bool Directory::ShowsFormat(uint32_t number, const PlayResult& result) const {
+  const PlanDirectory* home = plan_.DirectoryOf(number);
+  const bool wrapped = home != nullptr && home->container != MediaContainer::kNone;
+  return result.ok && !(result.check && wrapped);
+}
+
 absl::StatusOr<std::pair<uint32_t, StationHealth>> Directory::OnResult(uint32_t number,
                                                                        const PlayResult& result,
                                                                        absl::Time now) {

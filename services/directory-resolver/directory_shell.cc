@@ -145,7 +145,7 @@ absl::Status DirectoryShell::TakeFeed(const FeedTake& take) {
 absl::Status DirectoryShell::ReportPlay(uint32_t number, const PlayResult& result,
                                         const KnownFormat* known) {
   std::optional<StoredFormat> learnt;
-  if (result.ok && known != nullptr) {
+  if (known != nullptr && directory_.ShowsFormat(number, result)) {
     ASSIGN_OR_RETURN(learnt, directory_.LearnFormat(number, *known, WallNow()));
   }
   ASSIGN_OR_RETURN(const auto health, directory_.OnResult(number, result, WallNow()));
