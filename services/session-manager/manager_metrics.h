@@ -24,6 +24,8 @@ class ManagerMetrics {
   void Update(const Reconciler& reconciler);
   void Observe(const Measured& measured);
   void CountCallFailure(const std::string& call);
+  // A background check of a station.
+  void CountCheck(bool ok) { (ok ? checks_ok_ : checks_failed_).Increment(); }
   void SetConnected(const std::string& service, const std::string& instance, bool connected);
 
  private:
@@ -43,6 +45,8 @@ class ManagerMetrics {
   prometheus::Counter& adopted_;
   prometheus::Counter& untracked_;
   prometheus::Counter& ignored_;
+  prometheus::Counter& checks_ok_;
+  prometheus::Counter& checks_failed_;
   ReconcilerStats seen_;
 };
 

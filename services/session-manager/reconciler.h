@@ -117,6 +117,7 @@ class Reconciler {
   // The last of the channel's ended sessions; null when none is remembered.
   const Session* FindEnded(const Channel& channel) const;
   const std::map<Channel, Session>& sessions() const { return sessions_; }
+  size_t senders() const { return senders_.size(); }
   const Sender& sender(size_t index) const { return senders_[index]; }
   const MembershipView& membership() const { return membership_; }
   // Null before the first one is known.
