@@ -1,6 +1,5 @@
 #include "services/directory-resolver/catalogue.h"
 
-#include <absl/container/flat_hash_set.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,17 +38,28 @@ int Score(std::string_view word, std::string_view title, std::string_view tags) 
   return best;
 }
 
-Station ToStation(const LineupStation& row, uint32_t number, const PlanDirectory& directory) {
+// A row of a lineup with its number.
+struct Placed {
+  uint32_t number;
+  LineupStation* row;
+  const PlanDirectory* directory;
+  bool added;
+};
+
+// Takes the row's text: a catalogue is large.
+Station ToStation(const Placed& placed) {
+  LineupStation& row = *placed.row;
   Station station;
-  station.number = number;
-  station.title = row.title;
-  station.kind = directory.kind;
-  station.urls = row.urls;
-  station.directory = directory.name;
-  station.tags = row.tags;
-  station.homepage = row.homepage;
-  station.logo_url = row.logo_url;
-  station.details = row.details;
+  station.number = placed.number;
+  station.title = std::move(row.title);
+  station.kind = placed.directory->kind;
+  station.urls = std::move(row.urls);
+  station.directory = placed.directory->name;
+  station.tags = std::move(row.tags);
+  station.homepage = std::move(row.homepage);
+  station.logo_url = std::move(row.logo_url);
+  station.details = std::move(row.details);
+  station.added = placed.added;
   station.dvb = row.dvb;
   return station;
 }
@@ -62,41 +72,50 @@ absl::Status At(const std::string& place, const absl::Status& status) {
 
 class Builder {
  public:
-  Builder(const std::vector<DirectoryLineup>& lineups, CatalogueParts& parts)
+  Builder(std::vector<DirectoryLineup>& lineups, CatalogueParts& parts)
       : lineups_(lineups), parts_(parts) {
     for (const DirectoryOptions& directory : parts.options.directories)
       prefix_of_[directory.plan.name] = &directory.prefix;
   }
 
+  // By number.
   absl::StatusOr<std::vector<Station>> Build() {
     size_t count = 1;
     for (const DirectoryLineup& lineup : lineups_) count += lineup.stations.size();
-    stations_.reserve(count);
-    taken_.reserve(count);
+    placed_.reserve(count);
     // By hand first: what is assigned goes around them.
     for (const bool by_hand : {true, false}) {
-      for (const DirectoryLineup& lineup : lineups_) RETURN_IF_ERROR(AddAll(lineup, by_hand));
+      for (DirectoryLineup& lineup : lineups_) RETURN_IF_ERROR(AddAll(lineup, by_hand));
     }
     for (const DirectoryLineup& lineup : lineups_)
       parts_.warnings.insert(parts_.warnings.end(), lineup.warnings.begin(), lineup.warnings.end());
     if (left_out_ > kWarningsMax)
       parts_.warnings.push_back(
           fmt::format("and {} more stations left out", left_out_ - kWarningsMax));
-    return std::move(stations_);
+    std::stable_sort(placed_.begin(), placed_.end(),
+                     [](const Placed& a, const Placed& b) { return a.number < b.number; });
+    std::vector<Station> stations;
+    stations.reserve(count);
+    for (const Placed& placed : placed_) {
+      if (stations.empty() || stations.back().number != placed.number)
+        stations.push_back(ToStation(placed));
+    }
+    return stations;
   }
 
  private:
   static constexpr size_t kWarningsMax = 8;
 
-  absl::Status AddAll(const DirectoryLineup& lineup, bool by_hand) {
-    const PlanDirectory& directory = *parts_.plan.FindDirectory(lineup.directory);
-    for (const LineupStation& row : lineup.stations) {
+  absl::Status AddAll(DirectoryLineup& lineup, bool by_hand) {
+    const PlanDirectory* directory = parts_.plan.FindDirectory(lineup.directory);
+    const NumberPrefix& prefix = *prefix_of_.at(lineup.directory);
+    for (LineupStation& row : lineup.stations) {
       if (row.number.has_value() != by_hand) continue;
-      const absl::StatusOr<uint32_t> number = by_hand ? ByHand(row, lineup) : Assigned(row, lineup);
+      const absl::StatusOr<uint32_t> number =
+          by_hand ? ByHand(row, prefix)
+                  : parts_.book.Assign(prefix.directory, row.identity, prefix, parts_.plan);
       if (number.ok()) {
-        if (!taken_.insert(*number).second) continue;
-        stations_.push_back(ToStation(row, *number, directory));
-        stations_.back().added = lineup.added;
+        placed_.push_back({*number, &row, directory, lineup.added});
       } else if (lineup.strict) {
         return At(row.place, number.status());
       } else if (++left_out_ <= kWarningsMax) {
@@ -108,42 +127,60 @@ class Builder {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<uint32_t> ByHand(const LineupStation& row, const DirectoryLineup& lineup) {
-    RETURN_IF_ERROR(CheckByHand(row, *prefix_of_.at(lineup.directory), parts_.plan));
+  absl::StatusOr<uint32_t> ByHand(const LineupStation& row, const NumberPrefix& prefix) {
+    RETURN_IF_ERROR(CheckByHand(row, prefix, parts_.plan));
     const auto [other, added] = place_by_number_.emplace(*row.number, row.place);
     if (!added) {
       return absl::InvalidArgumentError(
           fmt::format("number {} is already at {}", NumberText(*row.number), other->second));
     }
-    RETURN_IF_ERROR(parts_.book.Claim(*row.number, lineup.directory, row.identity));
+    RETURN_IF_ERROR(parts_.book.Claim(*row.number, prefix.directory, row.identity));
     return *row.number;
   }
 
-  absl::StatusOr<uint32_t> Assigned(const LineupStation& row, const DirectoryLineup& lineup) {
-    return parts_.book.Assign(lineup.directory, row.identity, *prefix_of_.at(lineup.directory),
-                              parts_.plan);
-  }
-
-  const std::vector<DirectoryLineup>& lineups_;
+  std::vector<DirectoryLineup>& lineups_;
   CatalogueParts& parts_;
   std::map<std::string_view, const NumberPrefix*> prefix_of_;
   std::map<uint32_t, std::string> place_by_number_;
-  absl::flat_hash_set<uint32_t> taken_;
-  std::vector<Station> stations_;
+  std::vector<Placed> placed_;
   size_t left_out_ = 0;
 };
 
 }  // namespace
 
 Catalogue::Catalogue(std::vector<Station> stations) : stations_(std::move(stations)) {
-  std::sort(stations_.begin(), stations_.end(),
-            [](const Station& a, const Station& b) { return a.number < b.number; });
-  folded_.reserve(stations_.size());
+  const auto by_number = [](const Station& a, const Station& b) { return a.number < b.number; };
+  // Stations are large to move, and mostly come in order.
+  if (!std::is_sorted(stations_.begin(), stations_.end(), by_number))
+    std::sort(stations_.begin(), stations_.end(), by_number);
+  size_t bytes = 0;
   for (const Station& station : stations_) {
-    Folded folded{FoldCase(station.title), {}};
-    for (const std::string& tag : station.tags) folded.tags += "\n" + FoldCase(tag);
-    folded_.push_back(std::move(folded));
+    bytes += station.title.size();
+    for (const std::string& tag : station.tags) bytes += 1 + tag.size();
   }
+  text_.reserve(bytes);
+  folded_.reserve(stations_.size() + 1);
+  for (const Station& station : stations_) {
+    Folded& folded = folded_.emplace_back();
+    folded.title = text_.size();
+    AppendFolded(station.title, text_);
+    folded.tags = text_.size();
+    for (const std::string& tag : station.tags) {
+      text_.push_back('\n');
+      AppendFolded(tag, text_);
+    }
+  }
+  folded_.push_back({text_.size(), text_.size()});
+}
+
+std::string_view Catalogue::TitleAt(size_t index) const {
+  const Folded& folded = folded_[index];
+  return std::string_view(text_).substr(folded.title, folded.tags - folded.title);
+}
+
+std::string_view Catalogue::TagsAt(size_t index) const {
+  const size_t begin = folded_[index].tags;
+  return std::string_view(text_).substr(begin, folded_[index + 1].title - begin);
 }
 
 const Station* Catalogue::Find(uint32_t number) const {
@@ -173,10 +210,11 @@ std::vector<const Station*> SearchCatalogues(std::initializer_list<const Catalog
   for (size_t which = 0; which < catalogues.size(); ++which) {
     const Catalogue& catalogue = *std::data(catalogues)[which];
     for (size_t i = 0; i < catalogue.stations_.size(); ++i) {
-      const Catalogue::Folded& folded = catalogue.folded_[i];
+      const std::string_view title = catalogue.TitleAt(i);
+      const std::string_view tags = catalogue.TagsAt(i);
       int total = 0;
       for (const std::string& word : words) {
-        const int score = Score(word, folded.title, folded.tags);
+        const int score = Score(word, title, tags);
         total = score == 0 ? 0 : total + score;
         if (total == 0) break;
       }
@@ -201,7 +239,7 @@ absl::Status CheckByHand(const LineupStation& row, const NumberPrefix& prefix,
                   prefix.directory, prefix.ToString()));
 }
 
-absl::StatusOr<Catalogue> BuildCatalogue(const std::vector<DirectoryLineup>& lineups,
+absl::StatusOr<Catalogue> BuildCatalogue(std::vector<DirectoryLineup> lineups,
                                          CatalogueParts parts) {
   ASSIGN_OR_RETURN(std::vector<Station> stations, Builder(lineups, parts).Build());
   if (parts.options.test_tone) {
@@ -211,7 +249,10 @@ absl::StatusOr<Catalogue> BuildCatalogue(const std::vector<DirectoryLineup>& lin
     tone.kind = StationKind::kTest;
     tone.directory = kTestDirectory;
     tone.tags = {"test"};
-    stations.push_back(std::move(tone));
+    const auto after = std::find_if(stations.begin(), stations.end(), [](const Station& station) {
+      return station.number > kTestToneNumber;
+    });
+    stations.insert(after, std::move(tone));
   }
   return Catalogue(std::move(stations));
 }

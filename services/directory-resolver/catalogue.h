@@ -45,14 +45,18 @@ class Catalogue {
   friend std::vector<const Station*> SearchCatalogues(
       std::initializer_list<const Catalogue*> catalogues, std::string_view query, size_t count,
       absl::FunctionRef<bool(const Station&)> is_wanted);
+  // Where a station's text begins; it ends where the next one's begins.
   struct Folded {
-    std::string title;
-    // Each after a newline.
-    std::string tags;
+    size_t title = 0;
+    size_t tags = 0;
   };
+  std::string_view TitleAt(size_t index) const;
+  std::string_view TagsAt(size_t index) const;
 
   std::vector<Station> stations_;
-  // Same order.
+  // Titles and tags without case, each tag after a newline; in one piece, since a search reads all.
+  std::string text_;
+  // Same order as the stations, and the end.
   std::vector<Folded> folded_;
 };
 
@@ -82,7 +86,7 @@ struct CatalogueParts {
 // same number the first remains. The book gets what was new; on an error it is in no defined state.
 // INVALID_ARGUMENT names file, line and what is wrong: a number by hand that leads elsewhere or is
 // another station's, a directory that is full.
-absl::StatusOr<Catalogue> BuildCatalogue(const std::vector<DirectoryLineup>& lineups,
+absl::StatusOr<Catalogue> BuildCatalogue(std::vector<DirectoryLineup> lineups,
                                          CatalogueParts parts);
 
 // Whether a number by hand leads to its directory. INVALID_ARGUMENT says where it leads.

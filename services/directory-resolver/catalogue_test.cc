@@ -38,6 +38,14 @@ TEST(CatalogueTest, FindsByNumber) {
   EXPECT_EQ(Catalogue().Find(1), nullptr);
 }
 
+TEST(CatalogueTest, KeepsTheTextOfStationsApart) {
+  const Catalogue catalogue({Make(2, "Beta"), Make(1, "Alpha", {"al"}), Make(3, "", {"be", "ta"})});
+  EXPECT_THAT(Search(catalogue, "alphabeta", 10), IsEmpty());
+  EXPECT_THAT(Search(catalogue, "albeta", 10), IsEmpty());
+  EXPECT_THAT(Titles(Search(catalogue, "beta", 10)), ElementsAre("Beta"));
+  EXPECT_THAT(Titles(Search(catalogue, "ta", 10)), ElementsAre("Beta", ""));
+}
+
 TEST(CatalogueTest, SearchesWordsInTitleAndTags) {
   const Catalogue catalogue({Make(1, "Smooth Jazz Radio"), Make(2, "Jazz FM", {"blues"}),
                              Make(3, "Radio Blau", {"Jazz"}), Make(4, "Rock"),

@@ -154,11 +154,10 @@ int64_t Database::Statement::Integer(int column) const {
   return sqlite3_column_int64(statement_, column);
 }
 
-std::string Database::Statement::Text(int column) const {
+std::string_view Database::Statement::View(int column) const {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  return text == nullptr
-             ? std::string()
-             : std::string(text, static_cast<size_t>(sqlite3_column_bytes(statement_, column)));
+  if (text == nullptr) return {};
+  return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path) {
@@ -173,7 +172,9 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
     return database->Error("cannot be opened");
   }
   sqlite3_busy_timeout(database->db_, 1000);
-  RETURN_IF_ERROR(database->Run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"));
+  // With room for what a refresh of a large directory touches: else its pages are written twice.
+  RETURN_IF_ERROR(database->Run(
+      "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;"));
   RETURN_IF_ERROR(database->Migrate());
   return database;
 }

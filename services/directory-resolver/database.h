@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -43,7 +44,9 @@ class Database {
 
     int64_t Integer(int column) const;
     uint32_t Unsigned(int column) const { return static_cast<uint32_t>(Integer(column)); }
-    std::string Text(int column) const;
+    std::string Text(int column) const { return std::string(View(column)); }
+    // Valid until the next Step or Reset.
+    std::string_view View(int column) const;
 
    private:
     sqlite3_stmt* statement_ = nullptr;

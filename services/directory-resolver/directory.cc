@@ -26,21 +26,22 @@ absl::Status CheckFormat(const SdpFormat& format) {
 
 Directory::Directory(std::vector<NumberRecord> numbers, std::map<uint32_t, StoredFormat> formats,
                      StationMarks marks)
-    : book_(numbers), formats_(std::move(formats)), marks_(std::move(marks)) {}
+    : book_(std::move(numbers)), formats_(std::move(formats)), marks_(std::move(marks)) {}
 
-absl::Status Directory::Load(const Options& options, const std::vector<DirectoryLineup>& lineups,
+absl::Status Directory::Load(const Options& options, std::vector<DirectoryLineup> lineups,
                              const SaveNumbers& save) {
   ASSIGN_OR_RETURN(NumberPlan plan, NumberPlan::Build(options.ToPlan()));
   // Before the load: it is the numbers given so far that a new prefix may shadow.
-  std::vector<std::string> warnings = plan.Shadowed(book_.Assigned());
-  NumberBook book = book_;
-  ASSIGN_OR_RETURN(Catalogue catalogue, BuildCatalogue(lineups, {options, plan, book, warnings}));
-  RETURN_IF_ERROR(save(book.unsaved()));
-  book.Saved();
+  std::vector<std::string> warnings = plan.Shadowed(book_.LedElsewhere(plan));
+  NumberBook sheet = NumberBook::Over(book_);
+  ASSIGN_OR_RETURN(Catalogue catalogue,
+                   BuildCatalogue(std::move(lineups), {options, plan, sheet, warnings}));
+  RETURN_IF_ERROR(save(sheet.unsaved()));
+  sheet.Saved();
   warnings.insert(warnings.begin(), plan.warnings().begin(), plan.warnings().end());
   if (plan_revision_ == 0 || !(plan.config() == plan_.config())) ++plan_revision_;
   plan_ = std::move(plan);
-  book_ = std::move(book);
+  book_.Take(std::move(sheet));
   catalogue_ = std::move(catalogue);
   warnings_ = std::move(warnings);
   directories_ = options.directories;

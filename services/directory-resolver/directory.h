@@ -99,7 +99,7 @@ class Directory {
             StationMarks marks = {});
 
   // Takes new options and lineups, all or nothing: on an error everything stays as it was.
-  absl::Status Load(const Options& options, const std::vector<DirectoryLineup>& lineups,
+  absl::Status Load(const Options& options, std::vector<DirectoryLineup> lineups,
                     const SaveNumbers& save);
 
   // The station as it is played, under the number asked for also when that is an alias. NOT_FOUND
@@ -128,6 +128,9 @@ class Directory {
   // another; FAILED_PRECONDITION: it leads to no directory that may hold it, or there is none of
   // favourites.
   absl::StatusOr<uint32_t> SetAlias(const AliasQuery& query, const SaveAlias& save);
+  // Whether the format that a result brings is what is sent: where stations have a container, a
+  // check has seen what goes into it.
+  bool ShowsFormat(uint32_t number, const PlayResult& result) const;
   // The station's own number and what is now known of its health. NOT_FOUND: no such station.
   absl::StatusOr<std::pair<uint32_t, StationHealth>> OnResult(uint32_t number,
                                                               const PlayResult& result,

@@ -171,6 +171,12 @@ absl::StatusOr<uint32_t> Directory::SetAlias(const AliasQuery& query, const Save
   return alias;
 }
 
+bool Directory::ShowsFormat(uint32_t number, const PlayResult& result) const {
+  const PlanDirectory* home = plan_.DirectoryOf(number);
+  const bool wrapped = home != nullptr && home->container != MediaContainer::kNone;
+  return result.ok && !(result.check && wrapped);
+}
+
 absl::StatusOr<std::pair<uint32_t, StationHealth>> Directory::OnResult(uint32_t number,
                                                                        const PlayResult& result,
                                                                        absl::Time now) {
@@ -235,8 +241,8 @@ absl::StatusOr<uint32_t> Directory::NumberForAdded(const std::string& directory,
       return GivenToAnother(*row.number, *owner);
     return *row.number;
   }
-  NumberBook book = book_;
-  return book.Assign(directory, row.identity, OptionsOf(directory)->prefix, plan_);
+  NumberBook sheet = NumberBook::Over(book_);
+  return sheet.Assign(directory, row.identity, OptionsOf(directory)->prefix, plan_);
 }
 
 std::map<std::string, DirectoryCounts> Directory::Counts() const {

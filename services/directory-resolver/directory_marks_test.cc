@@ -206,15 +206,43 @@ TEST_F(DirectoryMarksTest, CountsHealthAndNamesWhatToCheckNext) {
   EXPECT_EQ(health.checks_failed, 1u);
   EXPECT_EQ(health.failures_in_row, 2u);
   EXPECT_EQ(health.error, "dns");
+  EXPECT_EQ(directory_.marks().failing(), 1u);
   EXPECT_THAT(List(StationQuery::Set::kFailing), ElementsAre(kB));
   EXPECT_EQ(directory_.NextCheck(start + absl::Hours(1), week), nullptr);
   ASSERT_TRUE(directory_.OnResult(kA, {.ok = true}, start + absl::Hours(1)).ok());
   const absl::Time later = start + absl::Hours(300);
-  EXPECT_EQ(directory_.NextCheck(later, week)->number, kB);
+  // kA has had its turn and waits for the next one, since it was played later.
+  EXPECT_EQ(directory_.NextCheck(start + week, week)->number, kB);
   EXPECT_EQ(directory_.NextCheck(later, week)->number, kA);
-  EXPECT_EQ(directory_.NextCheck(later, week), nullptr);
+  EXPECT_EQ(directory_.NextCheck(start + week + absl::Hours(1), week), nullptr);
+  EXPECT_EQ(directory_.NextCheck(later + week, week)->number, kB);
   ASSERT_TRUE(directory_.OnResult(kB, {.ok = true, .check = true}, later).ok());
   EXPECT_THAT(List(StationQuery::Set::kFailing), IsEmpty());
+  EXPECT_EQ(directory_.marks().failing(), 0u);
+}
+
+TEST_F(DirectoryMarksTest, LooksAtABoundedNumberOfStationsForACheck) {
+  std::vector<Station> stations(StationMarks::kLookedAtMax + 1);
+  for (uint32_t i = 0; i < stations.size(); ++i) stations[i].number = kA + i;
+  const Catalogue catalogue(std::move(stations));
+  StationMarks marks;
+  const absl::Time now = absl::FromUnixSeconds(1'000'000);
+  for (uint32_t i = 0; i < StationMarks::kLookedAtMax; ++i)
+    marks.OnResult(kA + i, {.ok = true}, now);
+  EXPECT_EQ(marks.NextCheck(catalogue, now, absl::Hours(1)), nullptr);
+  EXPECT_EQ(marks.NextCheck(catalogue, now, absl::Hours(1))->number,
+            kA + StationMarks::kLookedAtMax);
+  EXPECT_EQ(marks.NextCheck(Catalogue(), now, absl::Hours(1)), nullptr);
+}
+
+TEST_F(DirectoryMarksTest, ACheckSaysNothingOfTheFormatInsideAContainer) {
+  EXPECT_TRUE(directory_.ShowsFormat(kA, {.ok = true, .check = true}));
+  EXPECT_FALSE(directory_.ShowsFormat(kA, {.ok = false}));
+  Options wrapped = TwoAndFavourites();
+  wrapped.directories[0].plan.container = MediaContainer::kTransportStream;
+  ASSERT_TRUE(Load({"Alpha Jazz"}, wrapped).ok());
+  EXPECT_FALSE(directory_.ShowsFormat(kA, {.ok = true, .check = true}));
+  EXPECT_TRUE(directory_.ShowsFormat(kA, {.ok = true}));
 }
 
 TEST_F(DirectoryMarksTest, PlansWhatPeopleAdd) {

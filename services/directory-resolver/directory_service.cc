@@ -226,9 +226,9 @@ grpc::ServerUnaryReactor* DirectoryService::DiffDirectory(grpc::CallbackServerCo
     if (!status.ok()) return finish(std::move(status));
     shell_.feeds().Compare(
         request->name(), [this, request, response, count = *count, finish = std::move(finish)](
-                             const absl::StatusOr<FeedDiff>& diff) mutable {
+                             absl::StatusOr<const FeedDiff*> diff) mutable {
           if (diff.ok()) {
-            FillDiff(*diff, count, *response, [this, request](const std::string& identity) {
+            FillDiff(**diff, count, *response, [this, request](const std::string& identity) {
               return shell_.directory().NumberOf(request->name(), identity);
             });
           }

@@ -40,8 +40,8 @@ absl::StatusOr<std::unique_ptr<DirectoryShell>> DirectoryShell::Open(EventLoop& 
   ASSIGN_OR_RETURN(shell->dvb_, shell->dvb_store_.Load());
   ASSIGN_OR_RETURN(shell->dvb_told_, shell->dvb_store_.LoadTimes());
   shell->feeds_ = std::make_unique<FeedShell>(
-      FeedShell::Shell{loop, log, shell->metrics_, shell->entries_}, std::move(states),
-      [raw = shell.get()](const FeedTake& take) { return raw->TakeFeed(take); });
+      FeedShell::Shell{loop, log, shell->metrics_, shell->entries_}, options.database,
+      std::move(states), [raw = shell.get()](const FeedTake& take) { return raw->TakeFeed(take); });
   RETURN_IF_ERROR(shell->Load(options));
   return shell;
 }
@@ -61,14 +61,22 @@ DirectoryShell::DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registr
       watcher_(loop, reload_delay_, [this] { (void)Reload(Options(wanted_)); }) {}
 
 absl::StatusOr<std::vector<DirectoryLineup>> DirectoryShell::Lineups(
-    const Options& options, std::vector<DirectoryLineup> files) {
+    const Options& options, std::vector<DirectoryLineup> files, const FeedTake* take) {
   std::vector<DirectoryLineup> lineups = std::move(files);
+  // Fetched ones before those that people have added: of two with one identity the document's
+  // remains.
   for (const DirectoryOptions& directory : options.directories) {
+    const std::string& name = directory.plan.name;
     for (const EntryStore::Kind kind : {EntryStore::Kind::kFetched, EntryStore::Kind::kAdded}) {
       const bool added = kind == EntryStore::Kind::kAdded;
       if (!added && !IsFetched(directory.source)) continue;
-      ASSIGN_OR_RETURN(std::vector<LineupStation> rows, entries_.Load(directory.plan.name, kind));
-      if (!rows.empty()) lineups.push_back({directory.plan.name, std::move(rows), false, added});
+      std::vector<LineupStation> rows;
+      if (!added && take != nullptr && take->directory == name) {
+        rows = take->diff.after;
+      } else {
+        ASSIGN_OR_RETURN(rows, entries_.Load(name, kind));
+      }
+      if (!rows.empty()) lineups.push_back({name, std::move(rows), false, added});
     }
   }
   std::vector<DirectoryLineup> received = PlaceServices(
@@ -79,11 +87,10 @@ absl::StatusOr<std::vector<DirectoryLineup>> DirectoryShell::Lineups(
   return lineups;
 }
 
-absl::Status DirectoryShell::Build(const Options& options,
-                                   const std::vector<DirectoryLineup>& lineups,
+absl::Status DirectoryShell::Build(const Options& options, std::vector<DirectoryLineup> lineups,
                                    const Write& write) {
   absl::Status loaded =
-      directory_.Load(options, lineups, [&](const std::vector<NumberRecord>& records) {
+      directory_.Load(options, std::move(lineups), [&](const std::vector<NumberRecord>& records) {
         if (records.empty() && !write) return absl::OkStatus();
         return database_->Transaction([&]() -> absl::Status {
           RETURN_IF_ERROR(stations_.SaveNumbers(records, WallNow()));
@@ -105,8 +112,8 @@ absl::Status DirectoryShell::Load(const Options& options) {
     log_.Warning("lineups are read again on SIGHUP only", {{"error", FromAbsl(status.message())}});
   }
   ASSIGN_OR_RETURN(std::vector<DirectoryLineup> read, ReadLineups(options));
-  ASSIGN_OR_RETURN(const std::vector<DirectoryLineup> lineups, Lineups(options, read));
-  RETURN_IF_ERROR(Build(options, lineups, nullptr));
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options, read, nullptr));
+  RETURN_IF_ERROR(Build(options, std::move(lineups), nullptr));
   files_ = std::move(read);
   options_ = options;
   metrics_.OnLoaded();
@@ -136,15 +143,10 @@ absl::StatusOr<std::vector<std::string>> DirectoryShell::Reload(const Options& o
 }
 
 absl::Status DirectoryShell::TakeFeed(const FeedTake& take) {
-  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
-  std::erase_if(lineups, [&](const DirectoryLineup& lineup) {
-    return !lineup.strict && !lineup.added && lineup.directory == take.directory;
-  });
-  // Before what people have added: of two with one identity the document's remains.
-  lineups.insert(lineups.begin() + static_cast<ptrdiff_t>(files_.size()),
-                 {take.directory, take.after, false, false});
-  return Build(options_, lineups, [&]() -> absl::Status {
-    RETURN_IF_ERROR(entries_.Apply(take.directory, take.before, take.after, take.changes));
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_, &take));
+  return Build(options_, std::move(lineups), [&]() -> absl::Status {
+    RETURN_IF_ERROR(
+        entries_.Apply(take.directory, take.diff.before, take.diff.after, take.diff.changes));
     return entries_.SaveState(take.directory, take.state);
   });
 }
@@ -152,7 +154,7 @@ absl::Status DirectoryShell::TakeFeed(const FeedTake& take) {
 absl::Status DirectoryShell::ReportPlay(uint32_t number, const PlayResult& result,
                                         const KnownFormat* known) {
   std::optional<StoredFormat> learnt;
-  if (result.ok && known != nullptr) {
+  if (known != nullptr && directory_.ShowsFormat(number, result)) {
     ASSIGN_OR_RETURN(learnt, directory_.LearnFormat(number, *known, WallNow()));
   }
   ASSIGN_OR_RETURN(const auto health, directory_.OnResult(number, result, WallNow()));
@@ -206,9 +208,9 @@ absl::StatusOr<DirectoryShell::Added> DirectoryShell::AddStation(const Station& 
   added.station.title = row.title;
   added.station.tags = row.tags;
   if (dry_run) return added;
-  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_, nullptr));
   AddedOf(name, lineups).stations.push_back(row);
-  RETURN_IF_ERROR(Build(options_, lineups, [this, &planned] {
+  RETURN_IF_ERROR(Build(options_, std::move(lineups), [this, &planned] {
     return entries_.Save(planned.first, EntryStore::Kind::kAdded, planned.second);
   }));
   ASSIGN_OR_RETURN(const Station* station, directory_.Resolve(number));
@@ -226,10 +228,10 @@ absl::Status DirectoryShell::RemoveStation(uint32_t number) {
   }
   const std::string directory = record.directory;
   const std::string identity = record.identity;
-  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_));
+  ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_, nullptr));
   std::erase_if(AddedOf(directory, lineups).stations,
                 [&](const LineupStation& row) { return row.identity == identity; });
-  RETURN_IF_ERROR(Build(options_, lineups, [&] {
+  RETURN_IF_ERROR(Build(options_, std::move(lineups), [&] {
     return entries_.Remove(directory, EntryStore::Kind::kAdded, identity);
   }));
   log_.Info("station removed", {{"number", NumberText(number)}});

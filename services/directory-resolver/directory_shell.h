@@ -85,11 +85,13 @@ class DirectoryShell {
   DirectoryShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
                  std::unique_ptr<Database> database, Directory directory, const Options& options);
   absl::Status Load(const Options& options);
-  // The lineups of files with what is stored for the directories of `options`.
+  // The lineups of files with what is stored for the directories of `options`; of the directory of
+  // `take`, which may be null, with what is taken for it.
   absl::StatusOr<std::vector<DirectoryLineup>> Lineups(const Options& options,
-                                                       std::vector<DirectoryLineup> files);
+                                                       std::vector<DirectoryLineup> files,
+                                                       const FeedTake* take);
   // Builds anew from these; numbers and what `write` writes are stored together, or nothing is.
-  absl::Status Build(const Options& options, const std::vector<DirectoryLineup>& lineups,
+  absl::Status Build(const Options& options, std::vector<DirectoryLineup> lineups,
                      const Write& write);
   absl::Status TakeFeed(const FeedTake& take);
   absl::Status CheckTuner(const std::string& tuner, const std::vector<DvbCarrier>& told) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -24,6 +25,8 @@ std::string Joined(const std::vector<std::string>& lines) {
 
 std::vector<std::string> Lines(std::string_view text) {
   std::vector<std::string> lines;
+  if (text.empty()) return lines;
+  lines.reserve(1 + static_cast<size_t>(std::count(text.begin(), text.end(), '\n')));
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     lines.emplace_back(text.substr(0, end));
@@ -59,8 +62,8 @@ absl::StatusOr<std::vector<LineupStation>> EntryStore::Load(const std::string& d
     station.identity = row.Text(0);
     if (const uint32_t number = row.Unsigned(1); number != 0) station.number = number;
     station.title = row.Text(2);
-    station.urls = Lines(row.Text(3));
-    station.tags = Lines(row.Text(4));
+    station.urls = Lines(row.View(3));
+    station.tags = Lines(row.View(4));
     station.homepage = row.Text(5);
     station.logo_url = row.Text(6);
     station.details = {.codec = row.Text(7),

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,15 +14,18 @@
 
 #include "services/common/base/absl_text.h"
 #include "services/common/base/check.h"
+#include "services/common/base/status_macros.h"
 #include "services/common/net/source_url.h"
 #include "services/common/playlist/line_scanner.h"
 #include "services/common/text/clean_text.h"
+#include "services/directory-resolver/entry_store.h"
 
 namespace headwater::directory_resolver {
 namespace {
 
 constexpr long kRedirectsMax = 8;
 constexpr size_t kValidatorMax = 256;
+constexpr int kNice = 10;
 
 // One GET, blocking.
 class Download {
@@ -175,7 +179,8 @@ FetchedFeed FetchAndRead(const FeedJob& job, const std::stop_token& stop) {
   if (fetched.not_modified) return fetched;
   absl::StatusOr<Feed> feed = ParseFeed(job.source, download.body(), job.options);
   if (feed.ok()) {
-    fetched.feed = *std::move(feed);
+    fetched.counts = feed->counts;
+    fetched.diff.after = std::move(feed->stations);
   } else {
     fetched.status = absl::InvalidArgumentError(
         ToAbsl(fmt::format("{}: {}", ShownUrl(job.options), FromAbsl(feed.status().message()))));
@@ -183,9 +188,18 @@ FetchedFeed FetchAndRead(const FeedJob& job, const std::stop_token& stop) {
   return fetched;
 }
 
+// With the stations in force.
+absl::Status Compare(const std::string& database, const std::string& directory, FeedDiff& diff) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Database> store, Database::Open(database));
+  ASSIGN_OR_RETURN(diff.before, EntryStore(*store).Load(directory, EntryStore::Kind::kFetched));
+  diff.changes = DiffStations(diff.before, diff.after);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-FeedFetcher::FeedFetcher(EventLoop& loop) : loop_(loop) {
+FeedFetcher::FeedFetcher(EventLoop& loop, std::string database)
+    : loop_(loop), database_(std::move(database)) {
   // OpenSSL writes with write(2).
   std::signal(SIGPIPE, SIG_IGN);
   HW_CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
@@ -207,6 +221,8 @@ void FeedFetcher::Fetch(FeedJob job, Done done) {
 }
 
 void FeedFetcher::Work(const std::stop_token& stop) {
+  // Of this thread alone, in Linux: a fetch may take longer, an answer of the loop may not.
+  setpriority(PRIO_PROCESS, 0, kNice);
   while (true) {
     Waiting next;
     {
@@ -215,13 +231,28 @@ void FeedFetcher::Work(const std::stop_token& stop) {
       next = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    FetchedFeed fetched = FetchAndRead(next.job, stop);
+    {
+      FetchedFeed fetched = FetchAndRead(next.job, stop);
+      if (fetched.status.ok() && !fetched.not_modified)
+        fetched.status = Compare(database_, next.job.directory, fetched.diff);
+      bool taken = false;  // guarded by mutex_
+      // The references are gone only with the thread, and then `alive_` is expired.
+      loop_.Post([this, alive = std::weak_ptr(alive_), done = std::move(next.done), &fetched,
+                  &taken]() mutable {
+        if (alive.expired()) return;
+        done(fetched);
+        {
+          const std::lock_guard lock(mutex_);
+          taken = true;
+        }
+        wake_.notify_one();
+      });
+      // The next document is compared with what this one leaves in force.
+      std::unique_lock lock(mutex_);
+      if (!wake_.wait(lock, stop, [&taken] { return taken; })) return;
+    }
     // A document is large and was taken apart into small pieces: what is free goes back.
     malloc_trim(0);
-    loop_.Post([alive = std::weak_ptr(alive_), done = std::move(next.done),
-                fetched = std::move(fetched)]() mutable {
-      if (!alive.expired()) done(std::move(fetched));
-    });
   }
 }
 

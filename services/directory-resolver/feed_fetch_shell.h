@@ -12,11 +12,13 @@
 
 #include "services/common/loop/event_loop.h"
 #include "services/directory-resolver/feed/feed.h"
+#include "services/directory-resolver/feed/feed_refresh.h"
 
 namespace headwater::directory_resolver {
 
 // One document to fetch.
 struct FeedJob {
+  std::string directory;
   DirectorySource source = DirectorySource::kCatalogue;
   FeedOptions options;
   // May lead to private addresses.
@@ -28,31 +30,37 @@ struct FeedJob {
 
 // What came of it.
 struct FetchedFeed {
-  // UNAVAILABLE: not fetched; INVALID_ARGUMENT: not a document of that kind. Names the URL, without
-  // key and password.
+  // UNAVAILABLE: not fetched, or the store cannot be read; INVALID_ARGUMENT: not a document of that
+  // kind. Names the URL, without key and password.
   absl::Status status;
-  // The document in force is the newest; there is no feed.
+  // The document in force is the newest; there are no stations.
   bool not_modified = false;
-  Feed feed;
+  // The document's stations beside those in force.
+  FeedDiff diff;
+  FeedCounts counts;
   std::string etag;
   std::string last_modified;
 };
 
-// Fetches and reads documents, one at a time, on a thread of its own: both take seconds. Every
+// Fetches documents, reads them and compares them with what is in force, one at a time, on a thread
+// of its own that gives way to all others: it takes seconds. Every
 // address that is connected to is checked, after resolution and on every redirect; redirects stay
 // within http and https, never lead from https to http, and are at most 8; no proxy is used. The
 // time and the size of a fetch are limited by its options. Called on the loop's thread.
 class FeedFetcher {
  public:
-  using Done = absl::AnyInvocable<void(FetchedFeed)>;
+  // What is large is left to the thread to free.
+  using Done = absl::AnyInvocable<void(FetchedFeed&)>;
 
-  explicit FeedFetcher(EventLoop& loop);
+  // `database` is the path of the store, which the thread reads over a connection of its own.
+  FeedFetcher(EventLoop& loop, std::string database);
   // Aborts the fetch under way; nothing is told of it or of those that wait.
   ~FeedFetcher();
   FeedFetcher(const FeedFetcher&) = delete;
   FeedFetcher& operator=(const FeedFetcher&) = delete;
 
-  // In the order of the calls; the caller bounds how many there are. `done` runs on the loop.
+  // In the order of the calls, the next one when `done` has run on the loop; the caller bounds how
+  // many there are.
   void Fetch(FeedJob job, Done done);
 
  private:
@@ -63,6 +71,7 @@ class FeedFetcher {
   void Work(const std::stop_token& stop);
 
   EventLoop& loop_;
+  const std::string database_;
   // Gone with the fetcher: what is posted later does nothing.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   std::mutex mutex_;

@@ -17,8 +17,12 @@ constexpr size_t kWaitingMax = 16;
 
 }  // namespace
 
-FeedShell::FeedShell(Shell shell, std::map<std::string, FeedState> states, Take take)
-    : shell_(shell), take_(std::move(take)), states_(std::move(states)), fetcher_(shell.loop) {}
+FeedShell::FeedShell(Shell shell, std::string database, std::map<std::string, FeedState> states,
+                     Take take)
+    : shell_(shell),
+      take_(std::move(take)),
+      states_(std::move(states)),
+      fetcher_(shell.loop, std::move(database)) {}
 
 FeedShell::~FeedShell() {
   for (auto& [name, row] : rows_) shell_.loop.Cancel(row.timer);
@@ -97,7 +101,8 @@ void FeedShell::Schedule(const std::string& directory) {
 }
 
 FeedJob FeedShell::JobOf(const std::string& directory, const Row& row, bool conditional) const {
-  FeedJob job = {.source = row.options.source,
+  FeedJob job = {.directory = directory,
+                 .source = row.options.source,
                  .options = row.options.feed,
                  .local = row.options.plan.local,
                  .etag = {},
@@ -116,8 +121,8 @@ void FeedShell::Start(const std::string& directory, Row& row) {
   FeedJob job = JobOf(directory, row, true);
   std::string fingerprint = Fingerprint(job.source, job.options);
   fetcher_.Fetch(std::move(job),
-                 [this, directory, fingerprint = std::move(fingerprint)](FetchedFeed fetched) {
-                   OnFetched(directory, fingerprint, std::move(fetched));
+                 [this, directory, fingerprint = std::move(fingerprint)](FetchedFeed& fetched) {
+                   OnFetched(directory, fingerprint, fetched);
                  });
 }
 
@@ -134,7 +139,7 @@ void FeedShell::Refresh(const std::string& directory, bool accept_shrinking, Ref
 }
 
 void FeedShell::OnFetched(const std::string& directory, const std::string& fingerprint,
-                          FetchedFeed fetched) {
+                          const FetchedFeed& fetched) {
   const auto found = rows_.find(directory);
   if (found == rows_.end()) return;
   Row& row = found->second;
@@ -143,14 +148,14 @@ void FeedShell::OnFetched(const std::string& directory, const std::string& finge
   absl::StatusOr<FeedChangeCounts> result = absl::AbortedError(
       fmt::format("directory {} was configured differently meanwhile", directory));
   if (fingerprint == Fingerprint(row.options.source, row.options.feed))
-    result = Settle(directory, row, std::move(fetched));
+    result = Settle(directory, row, fetched);
   row.accept_shrinking = false;
   Schedule(directory);
   for (Refreshed& done : waiting) done(result);
 }
 
-absl::StatusOr<FeedChangeCounts> FeedShell::Settle(const std::string& directory, Row& row,
-                                                   FetchedFeed fetched) {
+absl::StatusOr<FeedChangeCounts> FeedShell::Settle(const std::string& directory, const Row& row,
+                                                   const FetchedFeed& fetched) {
   const absl::Time now = WallNow();
   const bool unchanged = fetched.status.ok() && fetched.not_modified;
   absl::StatusOr<FeedChangeCounts> result = FeedChangeCounts();
@@ -158,7 +163,7 @@ absl::StatusOr<FeedChangeCounts> FeedShell::Settle(const std::string& directory,
   if (!came) {
     result = fetched.status;
   } else if (!unchanged) {
-    result = TakeFeed(directory, row, std::move(fetched));
+    result = TakeFeed(directory, row, fetched);
   }
   FeedState& state = states_[directory];
   state.last_attempt = now;
@@ -185,26 +190,24 @@ absl::StatusOr<FeedChangeCounts> FeedShell::Settle(const std::string& directory,
   return result;
 }
 
-absl::StatusOr<FeedChangeCounts> FeedShell::TakeFeed(const std::string& directory, Row& row,
-                                                     FetchedFeed fetched) {
-  const FeedOptions& options = row.options.feed;
-  FeedTake take;
-  take.directory = directory;
-  take.state = StateOf(directory);
-  ASSIGN_OR_RETURN(take.before, shell_.store.Load(directory, EntryStore::Kind::kFetched));
-  take.after = std::move(fetched.feed.stations);
-  if (!row.accept_shrinking || take.after.empty()) {
-    RETURN_IF_ERROR(CheckShrinking(take.state, row.options.source, options, take.before.size(),
-                                   take.after.size()));
-  }
-  take.changes = DiffStations(take.before, take.after);
-  const FeedChangeCounts counts = CountChanges(take.changes);
-  take.state.fingerprint = Fingerprint(row.options.source, options);
-  take.state.etag = std::move(fetched.etag);
-  take.state.last_modified = std::move(fetched.last_modified);
-  take.state.counts = fetched.feed.counts;
-  if (counts.total() > 0) RETURN_IF_ERROR(take_(take));
-  states_[directory] = std::move(take.state);
+absl::Status FeedShell::CheckDiff(const std::string& directory, const Row& row,
+                                  const FeedDiff& diff) const {
+  return CheckShrinking(StateOf(directory), row.options.source, row.options.feed,
+                        diff.before.size(), diff.after.size());
+}
+
+absl::StatusOr<FeedChangeCounts> FeedShell::TakeFeed(const std::string& directory, const Row& row,
+                                                     const FetchedFeed& fetched) {
+  if (!row.accept_shrinking || fetched.diff.after.empty())
+    RETURN_IF_ERROR(CheckDiff(directory, row, fetched.diff));
+  FeedState state = StateOf(directory);
+  state.fingerprint = Fingerprint(row.options.source, row.options.feed);
+  state.etag = fetched.etag;
+  state.last_modified = fetched.last_modified;
+  state.counts = fetched.counts;
+  const FeedChangeCounts counts = CountChanges(fetched.diff.changes);
+  if (counts.total() > 0) RETURN_IF_ERROR(take_({directory, fetched.diff, state}));
+  states_[directory] = std::move(state);
   return counts;
 }
 
@@ -217,27 +220,15 @@ void FeedShell::Compare(const std::string& directory, Compared done) {
   }
   (*row)->comparing.push_back(std::move(done));
   if ((*row)->comparing.size() > 1) return;
-  fetcher_.Fetch(JobOf(directory, **row, false), [this, directory](FetchedFeed fetched) {
+  fetcher_.Fetch(JobOf(directory, **row, false), [this, directory](FetchedFeed& fetched) {
     const auto found = rows_.find(directory);
     if (found == rows_.end()) return;
     std::vector<Compared> comparing = std::exchange(found->second.comparing, {});
-    const absl::StatusOr<FeedDiff> diff =
-        fetched.status.ok() ? Diff(directory, found->second, std::move(fetched)) : fetched.status;
+    absl::StatusOr<const FeedDiff*> diff = &fetched.diff;
+    if (!fetched.status.ok()) diff = fetched.status;
+    fetched.diff.refused = FromAbsl(CheckDiff(directory, found->second, fetched.diff).message());
     for (Compared& compared : comparing) compared(diff);
   });
-}
-
-absl::StatusOr<FeedDiff> FeedShell::Diff(const std::string& directory, const Row& row,
-                                         FetchedFeed fetched) {
-  FeedDiff diff;
-  ASSIGN_OR_RETURN(diff.before, shell_.store.Load(directory, EntryStore::Kind::kFetched));
-  diff.after = std::move(fetched.feed.stations);
-  diff.changes = DiffStations(diff.before, diff.after);
-  const absl::Status taken =
-      CheckShrinking(StateOf(directory), row.options.source, row.options.feed, diff.before.size(),
-                     diff.after.size());
-  diff.refused = FromAbsl(taken.message());
-  return diff;
 }
 
 }  // namespace headwater::directory_resolver

@@ -20,10 +20,8 @@ namespace headwater::directory_resolver {
 
 // A document that is about to be in force.
 struct FeedTake {
-  std::string directory;
-  std::vector<LineupStation> before;
-  std::vector<LineupStation> after;
-  std::vector<FeedChange> changes;
+  const std::string& directory;
+  const FeedDiff& diff;
   FeedState state;
 };
 
@@ -35,7 +33,8 @@ class FeedShell {
   // Puts a document in force and stores it with its state, all or nothing.
   using Take = std::function<absl::Status(const FeedTake&)>;
   using Refreshed = absl::AnyInvocable<void(absl::StatusOr<FeedChangeCounts>)>;
-  using Compared = absl::AnyInvocable<void(const absl::StatusOr<FeedDiff>&)>;
+  // Valid during the call.
+  using Compared = absl::AnyInvocable<void(absl::StatusOr<const FeedDiff*>)>;
   struct Shell {
     EventLoop& loop;
     Logger& log;
@@ -43,7 +42,8 @@ class FeedShell {
     EntryStore& store;
   };
 
-  FeedShell(Shell shell, std::map<std::string, FeedState> states, Take take);
+  // `database` is where the store is.
+  FeedShell(Shell shell, std::string database, std::map<std::string, FeedState> states, Take take);
   ~FeedShell();
 
   // The directories now in force, and when to fetch each.
@@ -77,12 +77,13 @@ class FeedShell {
   FeedJob JobOf(const std::string& directory, const Row& row, bool conditional) const;
   void Schedule(const std::string& directory);
   void Start(const std::string& directory, Row& row);
-  void OnFetched(const std::string& directory, const std::string& fingerprint, FetchedFeed fetched);
-  absl::StatusOr<FeedChangeCounts> Settle(const std::string& directory, Row& row,
-                                          FetchedFeed fetched);
-  absl::StatusOr<FeedChangeCounts> TakeFeed(const std::string& directory, Row& row,
-                                            FetchedFeed fetched);
-  absl::StatusOr<FeedDiff> Diff(const std::string& directory, const Row& row, FetchedFeed fetched);
+  void OnFetched(const std::string& directory, const std::string& fingerprint,
+                 const FetchedFeed& fetched);
+  absl::StatusOr<FeedChangeCounts> Settle(const std::string& directory, const Row& row,
+                                          const FetchedFeed& fetched);
+  absl::StatusOr<FeedChangeCounts> TakeFeed(const std::string& directory, const Row& row,
+                                            const FetchedFeed& fetched);
+  absl::Status CheckDiff(const std::string& directory, const Row& row, const FeedDiff& diff) const;
 
   Shell shell_;
   Take take_;

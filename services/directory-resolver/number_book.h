@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "services/common/plan/number_plan.h"
@@ -25,13 +24,17 @@ struct NumberRecord {
 };
 
 // Which station holds which number. A number that was given once is never given to another station,
-// also after the first has gone: a listener's preset must not turn into a stranger. A value: a load
-// works on a copy, and keeps it only when all of it was right.
+// also after the first has gone: a listener's preset must not turn into a stranger.
 class NumberBook {
  public:
   NumberBook() = default;
   // Records as stored, oldest first.
-  explicit NumberBook(const std::vector<NumberRecord>& records);
+  explicit NumberBook(std::vector<NumberRecord> records);
+
+  // A sheet over a book: what is given on it comes into the book when that takes it, and is
+  // forgotten otherwise. The book stays unchanged, and where it is, as long as there is the sheet.
+  static NumberBook Over(const NumberBook& book);
+  void Take(NumberBook sheet);
 
   // A number given by hand. FAILED_PRECONDITION when it was assigned to another station; what was
   // given by hand before may be given an id later. Call for every such station before the first
@@ -56,17 +59,19 @@ class NumberBook {
   const std::vector<NumberRecord>& unsaved() const { return unsaved_; }
   void Saved() { unsaved_.clear(); }
   size_t size() const { return by_number_.size(); }
-  // For NumberPlan::Shadowed.
-  std::vector<AssignedNumber> Assigned() const;
+  // Numbers that lead to another directory than the one that has given them, or to none; ascending.
+  std::vector<AssignedNumber> LedElsewhere(const NumberPlan& plan) const;
   // How many each directory has given.
   std::map<std::string, uint32_t> Counts() const;
 
  private:
   void Record(uint32_t number, const std::string& directory, const std::string& identity);
 
+  // Of a sheet: the book. What follows is then what differs from it.
+  const NumberBook* under_ = nullptr;
   absl::flat_hash_map<uint32_t, Owner> by_number_;
-  // The newest number of an identity in a directory.
-  absl::flat_hash_map<std::pair<std::string, std::string>, uint32_t> by_identity_;
+  // The newest number of an identity, by directory.
+  absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, uint32_t>> by_identity_;
   // Where to look for a free number next; what lies before has none.
   absl::flat_hash_map<std::string, uint64_t> next_free_;
   std::vector<NumberRecord> unsaved_;

@@ -9,6 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 const NumberPrefix kRadio = {0x80000000, 4, "radio"};
 
@@ -58,6 +59,42 @@ TEST(NumberBookTest, ANumberByHandMayGetAnIdLater) {
   EXPECT_FALSE(book.Claim(0x80000005, "radio", "number:0x80000005").ok());
   // The number leaves the file, the id stays.
   EXPECT_EQ(*book.Assign("radio", "id:five", kRadio, Plan()), 0x80000005u);
+}
+
+TEST(NumberBookTest, ASheetChangesTheBookOnlyWhenItIsTaken) {
+  NumberBook book;
+  EXPECT_EQ(*book.Assign("radio", "a", kRadio, Plan()), 0x80000000u);
+  book.Saved();
+  {
+    NumberBook sheet = NumberBook::Over(book);
+    EXPECT_EQ(*sheet.Assign("radio", "a", kRadio, Plan()), 0x80000000u);
+    EXPECT_EQ(*sheet.Assign("radio", "b", kRadio, Plan()), 0x80000001u);
+    EXPECT_FALSE(sheet.Claim(0x80000000, "radio", "id:stranger").ok());
+  }
+  EXPECT_EQ(book.size(), 1u);
+  EXPECT_EQ(book.NumberOf("radio", "b"), std::nullopt);
+  NumberBook sheet = NumberBook::Over(book);
+  EXPECT_EQ(*sheet.Assign("radio", "c", kRadio, Plan()), 0x80000001u);
+  EXPECT_TRUE(sheet.Claim(0x80000005, "radio", "number:0x80000005").ok());
+  EXPECT_THAT(sheet.unsaved(), ElementsAre(NumberRecord{0x80000001, "radio", "c"},
+                                           NumberRecord{0x80000005, "radio", "number:0x80000005"}));
+  sheet.Saved();
+  book.Take(std::move(sheet));
+  EXPECT_THAT(book.unsaved(), IsEmpty());
+  EXPECT_EQ(book.size(), 3u);
+  EXPECT_EQ(book.NumberOf("radio", "c"), 0x80000001u);
+  EXPECT_EQ(book.Find(0x80000005)->identity, "number:0x80000005");
+  EXPECT_EQ(*book.Assign("radio", "d", kRadio, Plan()), 0x80000002u);
+}
+
+TEST(NumberBookTest, TellsNumbersThatLeadElsewhere) {
+  const NumberBook book(
+      {{0x80000003, "radio", "c"}, {0x80000001, "radio", "a"}, {0x90000001, "gone", "b"}});
+  EXPECT_THAT(book.LedElsewhere(Plan()), SizeIs(1));
+  const auto led = book.LedElsewhere(Plan({{0x80000003, 32, "other"}}));
+  ASSERT_THAT(led, SizeIs(2));
+  EXPECT_EQ(led[0].number, 0x80000003u);
+  EXPECT_EQ(led[1].directory, "gone");
 }
 
 TEST(NumberBookTest, StepsOverLongerPrefixes) {

@@ -1,6 +1,7 @@
 #include "services/directory-resolver/station_marks.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "services/common/text/clean_text.h"
 
@@ -24,9 +25,16 @@ const StationHealth* StationMarks::HealthOf(uint32_t number) const {
   return found == health_.end() ? nullptr : &found->second;
 }
 
+void StationMarks::SetHealth(uint32_t number, StationHealth health) {
+  failing_ -= IsFailing(number) ? 1 : 0;
+  health_[number] = std::move(health);
+  failing_ += IsFailing(number) ? 1 : 0;
+}
+
 const StationHealth& StationMarks::OnResult(uint32_t number, const PlayResult& result,
                                             absl::Time now) {
-  StationHealth& health = health_[number];
+  StationHealth health;
+  if (const StationHealth* before = HealthOf(number)) health = *before;
   ++(result.check ? health.checks : health.plays);
   if (result.ok) {
     health.last_ok = now;
@@ -37,7 +45,8 @@ const StationHealth& StationMarks::OnResult(uint32_t number, const PlayResult& r
     health.last_failed = now;
     health.error = CleanText(result.error, 256);
   }
-  return health;
+  SetHealth(number, std::move(health));
+  return health_[number];
 }
 
 bool StationMarks::IsFailing(uint32_t number) const {
@@ -45,29 +54,27 @@ bool StationMarks::IsFailing(uint32_t number) const {
   return health != nullptr && health->failures_in_row > 0;
 }
 
-size_t StationMarks::failing() const {
-  return static_cast<size_t>(std::count_if(health_.begin(), health_.end(), [](const auto& row) {
-    return row.second.failures_in_row > 0;
-  }));
-}
-
 const Station* StationMarks::NextCheck(const Catalogue& catalogue, absl::Time now,
                                        absl::Duration age) {
-  const Station* next = nullptr;
-  absl::Time oldest = now - age;
-  for (const Station& station : catalogue.stations()) {
+  const std::vector<Station>& stations = catalogue.stations();
+  auto at = std::lower_bound(
+      stations.begin(), stations.end(), next_turn_,
+      [](const Station& station, uint32_t wanted) { return station.number < wanted; });
+  for (size_t looks = std::min(stations.size(), kLookedAtMax); looks > 0; --looks) {
+    if (at == stations.end()) at = stations.begin();
+    const Station& station = *at++;
+    next_turn_ = station.number + 1;
     if (station.kind != StationKind::kHttp || IsDisabled(station.number)) continue;
     absl::Time seen = absl::InfinitePast();
     if (const StationHealth* health = HealthOf(station.number))
       seen = std::max(health->last_ok, health->last_failed);
     if (const auto named = named_.find(station.number); named != named_.end())
       seen = std::max(seen, named->second);
-    if (seen > oldest || (next != nullptr && seen == oldest)) continue;
-    next = &station;
-    oldest = seen;
+    if (seen > now - age) continue;
+    named_[station.number] = now;
+    return &station;
   }
-  if (next != nullptr) named_[next->number] = now;
-  return next;
+  return nullptr;
 }
 
 }  // namespace headwater::directory_resolver

@@ -65,21 +65,26 @@ class StationMarks {
 
   // Null when it was never played or checked.
   const StationHealth* HealthOf(uint32_t number) const;
-  void SetHealth(uint32_t number, StationHealth health) { health_[number] = std::move(health); }
+  void SetHealth(uint32_t number, StationHealth health);
   const StationHealth& OnResult(uint32_t number, const PlayResult& result, absl::Time now);
   bool IsFailing(uint32_t number) const;
-  size_t failing() const;
+  size_t failing() const { return failing_; }
 
-  // The station that has waited longest for a play or a check, and that longer than `age`; null for
-  // none. It is not named again within `age`, whatever becomes of it.
+  // A station that has waited for a play or a check longer than `age`; null when none is found.
+  // They take turns by number, and a call looks at kLookedAtMax of them and no more, so that it
+  // holds nobody up. One that is named is not named again within `age`, whatever becomes of it.
+  static constexpr size_t kLookedAtMax = 1000;
   const Station* NextCheck(const Catalogue& catalogue, absl::Time now, absl::Duration age);
 
  private:
   absl::flat_hash_set<uint32_t> disabled_;
   std::map<uint32_t, Alias> aliases_;
   absl::flat_hash_map<uint32_t, StationHealth> health_;
+  size_t failing_ = 0;
   // When NextCheck has named them.
   absl::flat_hash_map<uint32_t, absl::Time> named_;
+  // Whose turn it is, or the next above.
+  uint32_t next_turn_ = 0;
 };
 
 }  // namespace headwater::directory_resolver

@@ -49,6 +49,11 @@ uint32_t Lower(uint32_t point) {
 std::string FoldCase(std::string_view text) {
   std::string out;
   out.reserve(text.size());
+  AppendFolded(text, out);
+  return out;
+}
+
+void AppendFolded(std::string_view text, std::string& out) {
   for (size_t at = 0; at < text.size(); ++at) {
     const char c = text[at];
     const uint32_t point = TwoByteAt(text, at);
@@ -67,7 +72,6 @@ std::string FoldCase(std::string_view text) {
       out.push_back(static_cast<char>(0x80 | (lower & 0x3f)));
     }
   }
-  return out;
 }
 
 }  // namespace headwater::directory_resolver

@@ -46,6 +46,10 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
   options.dvb_tuner = target("dvb-tuner");
   options.dvb_tuner_expected = table.Read("dvb_tuner", options.dvb_tuner);
   table.Read("call_timeout", options.call_timeout, Range<Duration>{100ms, 60s});
+  table.Read("check_period", options.check_period, Range<Duration>{0s, 24h});
+  if (options.check_period > 0s && options.check_period < 1s) {
+    table.Fault("check_period", "must be 0s, for no checks, or at least 1s");
+  }
   ReconcilerOptions& core = options.reconciler;
   table.Read("sessions_max", core.sessions_max, {1, 65536});
   table.Read("sessions_per_link_max", core.sessions_per_link_max, {1, 65536});

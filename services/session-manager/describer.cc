@@ -45,8 +45,7 @@ std::optional<MediaFormat> KnownFormat(const Station& station, const PlanDirecto
 
 size_t SourcesOf(const Station& station) {
   if (station.kind == StationKind::kTest) return 1;
-  return station.kind == StationKind::kHttp ? std::min(station.urls.size(), Describer::kUrlsMax)
-                                            : 0;
+  return station.kind == StationKind::kHttp ? std::min(station.urls.size(), kProbedUrlsMax) : 0;
 }
 
 }  // namespace
@@ -114,8 +113,10 @@ void Describer::OnProbed(uint32_t number, const absl::StatusOr<Probed>& probed,
     return Probe(number, plan, out);
   }
   if (!probed.ok()) {
-    out.push_back(
-        ReportCheck{.number = number, .format = std::nullopt, .error = MessageOf(probed.status())});
+    if (IsOfSource(probed.status())) {
+      out.push_back(ReportCheck{
+          .number = number, .format = std::nullopt, .error = MessageOf(probed.status())});
+    }
     return Refuse(number, Unavailable{MessageOf(probed.status())}, out);
   }
   // Before the answer: the player's join is near, and the resolver is asked then.

@@ -15,6 +15,7 @@
 #include "services/common/plan/number_plan.h"
 #include "services/session-manager/media.h"
 #include "services/session-manager/outlet.h"
+#include "services/session-manager/probing.h"
 
 namespace headwater::session_manager {
 
@@ -29,28 +30,9 @@ struct Question {
   bool ipv4 = false;
 };
 
-// What a probe has found.
-struct Probed {
-  MediaFormat format;
-  StreamInfo info;
-};
-
 // Ask the directory-resolver; answer with OnStation.
 struct LookUp {
   uint32_t number = 0;
-};
-// Have the sender's packager look at a source; answer with OnProbed. An empty URL is the test tone.
-struct ProbeSource {
-  uint32_t number = 0;
-  size_t sender = 0;
-  std::string url;
-  bool local = false;
-};
-// Tell the directory-resolver what a probe has shown.
-struct ReportCheck {
-  uint32_t number = 0;
-  std::optional<MediaFormat> format;
-  std::string error;
 };
 // Tell the announcer.
 struct NotFound {
@@ -72,14 +54,14 @@ using DescriberActions = std::vector<DescriberAction>;
 // method takes the number plan in force, null when none is known. Pure; not thread-safe.
 //
 // Limits: kNumbersMax numbers at once, kQuestionsMax questions of one number, kProbesMax probes;
-// one more is answered as unavailable. A station's first kUrlsMax sources are tried. A question's
-// time is the announcer's to watch; a probe that takes longer is of use to the next one who asks.
+// one more is answered as unavailable. A station's first kProbedUrlsMax sources are tried. A
+// question's time is the announcer's to watch; a probe that takes longer is of use to the next one
+// who asks.
 class Describer {
  public:
   static constexpr size_t kNumbersMax = 64;
   static constexpr size_t kQuestionsMax = 64;
   static constexpr size_t kProbesMax = 4;
-  static constexpr size_t kUrlsMax = 3;
 
   void OnQuestion(const Question& question, const NumberPlan* plan, DescriberActions& out);
   void OnStation(uint32_t number, absl::StatusOr<Station> station, const NumberPlan* plan,

@@ -2,36 +2,32 @@
 
 #include <utility>
 
-#include "services/common/rpc/media_format_proto.h"
-#include "services/common/rpc/proto_convert.h"
 #include "services/session-manager/world_convert.h"
 
 namespace headwater::session_manager {
 
-DescriberShell::DescriberShell(RpcClient& rpc, const Options& options, Plan plan,
-                               OnFailure on_failure)
+DescriberShell::DescriberShell(RpcClient& rpc, ProbingShell& probing, const Options& options,
+                               Plan plan, ProbingShell::OnFailure on_failure)
     : rpc_(rpc),
+      probing_(probing),
       options_(options),
       plan_(std::move(plan)),
-      on_failure_(std::move(on_failure)),
-      directory_(
-          directory::v1::DirectoryService::NewStub(OpenChannel(options.directory_resolver))) {
-  for (const SenderOptions& sender : options.senders) {
-    senders_.push_back(
-        {.announcer = announce::v1::AnnounceService::NewStub(OpenChannel(sender.announcer)),
-         .packager = packager::v1::PackagerService::NewStub(OpenChannel(sender.packager)),
-         .watch = nullptr});
-  }
-  for (size_t i = 0; i < senders_.size(); ++i) {
-    senders_[i].watch = std::make_unique<Watch>(
-        rpc_,
-        [this, i](auto* call, auto* reader) {
-          senders_[i].announcer->async()->WatchQuestions(call, &request_, reader);
-        },
-        Watch::Callbacks{.on_message = [this, i](const auto& message) { OnMessage(i, message); },
-                         // The announcer's other stream tells whether it is there.
-                         .on_end = {}});
-  }
+      on_failure_(std::move(on_failure)) {}
+
+void DescriberShell::AddSender(const SenderOptions& sender) {
+  const size_t index = senders_.size();
+  senders_.push_back(
+      {.announcer = announce::v1::AnnounceService::NewStub(OpenChannel(sender.announcer)),
+       .watch = nullptr});
+  senders_[index].watch = std::make_unique<Watch>(
+      rpc_,
+      [this, index](auto* call, auto* reader) {
+        senders_[index].announcer->async()->WatchQuestions(call, &request_, reader);
+      },
+      Watch::Callbacks{
+          .on_message = [this, index](const auto& message) { OnMessage(index, message); },
+          // The announcer's other stream tells whether it is there.
+          .on_end = {}});
 }
 
 void DescriberShell::Close() {
@@ -58,61 +54,19 @@ void DescriberShell::PerformAll(const DescriberActions& actions) {
 }
 
 void DescriberShell::Perform(const LookUp& action) {
-  directory::v1::ResolveRequest request;
-  request.set_number(action.number);
-  rpc_.Call<directory::v1::ResolveRequest, directory::v1::ResolveResponse>(
-      request, options_.call_timeout,
-      [this](auto* call, auto* question, auto* answer, auto then) {
-        directory_->async()->Resolve(call, question, answer, std::move(then));
-      },
-      [this, number = action.number](absl::Status status,
-                                     directory::v1::ResolveResponse& response) {
-        absl::StatusOr<Station> station = FromProto(response.station());
-        if (!status.ok()) station = status;
-        DescriberActions actions;
-        describer_.OnStation(number, std::move(station), plan_(), actions);
-        PerformAll(actions);
-      });
+  probing_.LookUp(action.number, [this, number = action.number](absl::StatusOr<Station> station) {
+    DescriberActions actions;
+    describer_.OnStation(number, std::move(station), plan_(), actions);
+    PerformAll(actions);
+  });
 }
 
 void DescriberShell::Perform(const ProbeSource& action) {
-  packager::v1::ProbeRequest request;
-  request.set_url(action.url);
-  request.set_local(action.local);
-  request.set_test_tone(action.url.empty());
-  rpc_.Call<packager::v1::ProbeRequest, packager::v1::ProbeResponse>(
-      request, kProbeTimeout,
-      [this, sender = action.sender](auto* call, auto* question, auto* answer, auto then) {
-        senders_[sender].packager->async()->Probe(call, question, answer, std::move(then));
-      },
-      [this, number = action.number](absl::Status status, packager::v1::ProbeResponse& response) {
-        absl::StatusOr<Probed> probed =
-            Probed{.format = FormatFromProto<MediaFormat>(response.format()),
-                   .info = {.name = response.info().name(),
-                            .title = response.info().title(),
-                            .url = response.info().url()}};
-        if (!status.ok()) probed = status;
-        DescriberActions actions;
-        describer_.OnProbed(number, probed, plan_(), actions);
-        PerformAll(actions);
-      });
-}
-
-void DescriberShell::Perform(const ReportCheck& action) {
-  directory::v1::ReportPlayRequest request;
-  request.set_number(action.number);
-  request.set_check(true);
-  request.set_ok(action.format.has_value());
-  if (action.format) *request.mutable_format() = FormatToProto(*action.format);
-  request.set_error(action.error);
-  rpc_.Call<directory::v1::ReportPlayRequest, directory::v1::ReportPlayResponse>(
-      request, options_.call_timeout,
-      [this](auto* call, auto* question, auto* answer, auto then) {
-        directory_->async()->ReportPlay(call, question, answer, std::move(then));
-      },
-      [this](absl::Status status, auto&) {
-        if (!status.ok()) on_failure_("ReportPlay");
-      });
+  probing_.Probe(action, [this, number = action.number](const absl::StatusOr<Probed>& probed) {
+    DescriberActions actions;
+    describer_.OnProbed(number, probed, plan_(), actions);
+    PerformAll(actions);
+  });
 }
 
 void DescriberShell::Perform(const AnswerQuestion& action) {

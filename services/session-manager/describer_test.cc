@@ -163,8 +163,18 @@ TEST_F(DescriberTest, SaysWhyNot) {
   EXPECT_THAT(refusal(), HasSubstr("503 Its format is not known"));
   AskNumber(7);
   describer_.OnStation(kNumber, Radio({"http://a/"}), &plan_, out_);
+  out_.clear();
   describer_.OnProbed(kNumber, absl::UnavailableError("connect: refused"), &plan_, out_);
+  ASSERT_THAT(out_, SizeIs(2));
+  EXPECT_EQ(std::get<ReportCheck>(out_[0]).error, "connect: refused");
   EXPECT_EQ(refusal(), "503 connect: refused");
+  AskNumber(8);
+  describer_.OnStation(kNumber, Radio({"http://a/"}), &plan_, out_);
+  out_.clear();
+  // The packager has not looked at the source: that is no check.
+  describer_.OnProbed(kNumber, absl::ResourceExhaustedError("too many"), &plan_, out_);
+  EXPECT_THAT(out_, SizeIs(1));
+  EXPECT_EQ(refusal(), "503 too many");
   // Answers that nobody waits for any more.
   describer_.OnProbed(kNumber, absl::UnavailableError("late"), &plan_, out_);
   describer_.OnStation(kNumber, Radio({"http://a/"}), &plan_, out_);

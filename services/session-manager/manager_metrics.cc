@@ -20,6 +20,12 @@ auto& Family(Builder builder, prometheus::Registry& registry, const std::string&
   return builder.Name(name).Help(help).Register(registry);
 }
 
+// The same family each time.
+auto& Checks(prometheus::Registry& registry) {
+  return Family(BuildCounter(), registry, "headwater_session_manager_checks_total",
+                "Background checks of stations that nobody plays, by result.");
+}
+
 std::string Label(State state) {
   std::string text(ToString(state));
   std::transform(text.begin(), text.end(), text.begin(),
@@ -91,7 +97,9 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
       lineup_dropped_(Family(BuildCounter(), registry,
                              "headwater_session_manager_lineup_dropped_total",
                              "Carriers and guides of the tuner left out at a limit.")
-                          .Add({})) {
+                          .Add({})),
+      checks_ok_(Checks(registry).Add({{"result", "ok"}})),
+      checks_failed_(Checks(registry).Add({{"result", "failed"}})) {
   AddLeases(registry);
   // In the order of Latency.
   const std::pair<const char*, const char*> names[] = {

@@ -26,6 +26,8 @@ class ManagerMetrics {
   void Update(const CourierStats& courier);
   void Observe(const Measured& measured);
   void CountCallFailure(const std::string& call);
+  // A background check of a station.
+  void CountCheck(bool ok) { (ok ? checks_ok_ : checks_failed_).Increment(); }
   void SetConnected(const std::string& service, const std::string& instance, bool connected);
 
  private:
@@ -51,6 +53,8 @@ class ManagerMetrics {
   prometheus::Counter& lineups_;
   prometheus::Counter& guides_;
   prometheus::Counter& lineup_dropped_;
+  prometheus::Counter& checks_ok_;
+  prometheus::Counter& checks_failed_;
   ReconcilerStats seen_;
   CourierStats seen_courier_;
 };

@@ -88,6 +88,8 @@ void ManagerShell::OpenSender(const SenderOptions& sender) {
   const size_t index = packagers_.size();
   packagers_.push_back(std::make_unique<PackagerPeer>(Context(), sender.packager, index));
   announcers_.push_back(std::make_unique<AnnouncerPeer>(Context(), sender.announcer, index));
+  probing_->AddSender(sender);
+  describer_->AddSender(sender);
 }
 
 void ManagerShell::OpenTunerIfThere() {
@@ -103,10 +105,14 @@ void ManagerShell::Start() {
                                              [this](bool connected) {
                                                if (courier_) courier_->OnResolver(connected);
                                              });
+  probing_ = std::make_unique<ProbingShell>(*rpc_, options_, Context().on_failure);
+  describer_ = std::make_unique<DescriberShell>(
+      *rpc_, *probing_, options_, [this] { return reconciler_.plan(); }, Context().on_failure);
   for (const SenderOptions& sender : options_.senders) OpenSender(sender);
   for (const std::string& target : options_.membership_watchers) OpenWatcher(target);
-  describer_ = std::make_unique<DescriberShell>(
-      *rpc_, options_, [this] { return reconciler_.plan(); }, Context().on_failure);
+  checker_ = std::make_unique<CheckerShell>(
+      loop_, *probing_, options_.check_period, [this] { return WorldOf(reconciler_); },
+      [this](bool ok) { metrics_.CountCheck(ok); });
   OpenTunerIfThere();
   Arm();
 }
@@ -122,6 +128,8 @@ std::vector<std::string> ManagerShell::Reload(const Options& wanted) {
   if (!HoldsAll(wanted.senders, options_.senders)) keys.push_back("senders");
   if (wanted.dvb_tuner != options_.dvb_tuner) keys.push_back("dvb_tuner");
   options_.call_timeout = wanted.call_timeout;
+  options_.check_period = wanted.check_period;
+  checker_->SetPeriod(wanted.check_period);
   options_.reconciler = wanted.reconciler;
   for (const std::string& target : wanted.membership_watchers) {
     if (HoldsAll(options_.membership_watchers, {target})) continue;

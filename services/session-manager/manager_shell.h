@@ -10,11 +10,13 @@
 #include "services/common/log/logger.h"
 #include "services/common/loop/event_loop.h"
 #include "services/common/rpc/rpc_client.h"
+#include "services/session-manager/checker_shell.h"
 #include "services/session-manager/courier_shell.h"
 #include "services/session-manager/describer_shell.h"
 #include "services/session-manager/manager_metrics.h"
 #include "services/session-manager/options.h"
 #include "services/session-manager/peers_shell.h"
+#include "services/session-manager/probing_shell.h"
 #include "services/session-manager/reconciler.h"
 
 namespace headwater::session_manager {
@@ -80,7 +82,9 @@ class ManagerShell {
   std::unique_ptr<ResolverPeer> resolver_;
   std::vector<std::unique_ptr<PackagerPeer>> packagers_;
   std::vector<std::unique_ptr<AnnouncerPeer>> announcers_;
+  std::unique_ptr<ProbingShell> probing_;
   std::unique_ptr<DescriberShell> describer_;
+  std::unique_ptr<CheckerShell> checker_;
   // Null until there is one.
   std::unique_ptr<TunerPeer> tuner_;
   std::unique_ptr<CourierShell> courier_;

@@ -1,10 +1,12 @@
 // The manager among fake services on unix sockets.
 #include "services/session-manager/manager_shell.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <filesystem>
@@ -39,6 +41,10 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
         legs_(loop, [](auto& stream) { SendLegs(stream); }),
         announcements_(
             loop, [](auto& stream) { Synced<announce::v1::WatchAnnouncementsResponse>(stream); }),
+        questions_(loop,
+                   [this](auto& stream) {
+                     if (asks_) stream.Push("", Question());
+                   }),
         leases_(loop, [](auto& stream) { Synced<tuner::v1::WatchLeasesResponse>(stream); }),
         lineup_(loop, [](auto& stream) { SendLineup(stream); }),
         guide_(loop, [](auto& stream) { SendGuide(stream); }),
@@ -54,6 +60,12 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     std::lock_guard lock(mutex_);
     return calls_;
   }
+  size_t Count(const std::string& call) {
+    std::lock_guard lock(mutex_);
+    return static_cast<size_t>(std::count(calls_.begin(), calls_.end(), call));
+  }
+  // Before the start: each stream of questions begins with one.
+  void Ask() { asks_ = true; }
   void SetMember(bool present, const std::string& group = kGroup) {
     loop_.Post([this, present, group] {
       present_ = present;
@@ -119,6 +131,12 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     stream.Push("", message);
     Synced(stream);
   }
+  static announce::v1::WatchQuestionsResponse Question() {
+    announce::v1::WatchQuestionsResponse message;
+    message.mutable_question()->set_id(1);
+    message.mutable_question()->set_group(kGroup);
+    return message;
+  }
   void Note(std::string call) {
     std::lock_guard lock(mutex_);
     calls_.push_back(std::move(call));
@@ -169,7 +187,18 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
                                          const directory::v1::ReportPlayRequest* request,
                                          directory::v1::ReportPlayResponse*) override {
       return OnLoop(context, world.loop_, [this, request] {
-        world.Note(request->ok() ? "play ok" : "play failed");
+        world.Note(fmt::format("{} {}", request->check() ? "check" : "play",
+                               request->ok() ? request->format().encoding() : request->error()));
+        return absl::OkStatus();
+      });
+    }
+    grpc::ServerUnaryReactor* NextCheck(grpc::CallbackServerContext* context,
+                                        const directory::v1::NextCheckRequest*,
+                                        directory::v1::NextCheckResponse* response) override {
+      return OnLoop(context, world.loop_, [response] {
+        response->mutable_station()->set_number(0x80000007);
+        response->mutable_station()->add_urls("http://a/");
+        response->set_local(true);
         return absl::OkStatus();
       });
     }
@@ -264,6 +293,16 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
         return absl::OkStatus();
       });
     }
+    grpc::ServerUnaryReactor* Probe(grpc::CallbackServerContext* context,
+                                    const packager::v1::ProbeRequest* request,
+                                    packager::v1::ProbeResponse* response) override {
+      return OnLoop(context, world.loop_, [this, request, response]() -> absl::Status {
+        world.Note(fmt::format("probe {}{}", request->url(), request->local() ? " local" : ""));
+        if (world.probes_++ > 0) return absl::UnavailableError("dns: no such name");
+        response->mutable_format()->set_encoding("MPA");
+        return absl::OkStatus();
+      });
+    }
     FakeWorld& world;
   };
   struct Announcer final : announce::v1::AnnounceService::CallbackService {
@@ -271,6 +310,18 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     grpc::ServerWriteReactor<announce::v1::WatchAnnouncementsResponse>* WatchAnnouncements(
         grpc::CallbackServerContext*, const announce::v1::WatchAnnouncementsRequest*) override {
       return world.announcements_.Open();
+    }
+    grpc::ServerWriteReactor<announce::v1::WatchQuestionsResponse>* WatchQuestions(
+        grpc::CallbackServerContext*, const announce::v1::WatchQuestionsRequest*) override {
+      return world.questions_.Open();
+    }
+    grpc::ServerUnaryReactor* AnswerQuestion(grpc::CallbackServerContext* context,
+                                             const announce::v1::AnswerQuestionRequest*,
+                                             announce::v1::AnswerQuestionResponse*) override {
+      return OnLoop(context, world.loop_, [this] {
+        world.Note("answer");
+        return absl::OkStatus();
+      });
     }
     grpc::ServerUnaryReactor* ApplyAnnouncement(
         grpc::CallbackServerContext* context, const announce::v1::ApplyAnnouncementRequest* request,
@@ -304,11 +355,14 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
   std::vector<std::string> calls_;
   bool present_ = false;
   std::string group_ = kGroup;
+  bool asks_ = false;
+  int probes_ = 0;
   WatchHub<membership::v1::WatchMembershipResponse> members_;
   WatchHub<directory::v1::WatchPlanResponse> plan_;
   WatchHub<packager::v1::WatchSessionsResponse> sessions_;
   WatchHub<packager::v1::WatchLegsResponse> legs_;
   WatchHub<announce::v1::WatchAnnouncementsResponse> announcements_;
+  WatchHub<announce::v1::WatchQuestionsResponse> questions_;
   WatchHub<tuner::v1::WatchLeasesResponse> leases_;
   WatchHub<tuner::v1::WatchLineupResponse> lineup_;
   WatchHub<tuner::v1::WatchGuideResponse> guide_;
@@ -333,6 +387,7 @@ class ManagerShellTest : public ::testing::Test {
     options_.directory_resolver = target;
     options_.senders = {{.name = "local", .packager = target, .announcer = target}};
     options_.dvb_tuner = "unix:" + folder_ + "/tuner.sock";
+    options_.check_period = 0s;
   }
   void TearDown() override {
     server_->Shutdown(100ms);
@@ -340,6 +395,17 @@ class ManagerShellTest : public ::testing::Test {
     world_thread_.join();
     server_.reset();
     std::filesystem::remove_all(folder_);
+  }
+
+  // Runs the loop until it holds, or for 20 s.
+  static void RunUntil(EventLoop& loop, const std::function<bool()>& holds) {
+    const MonoTime end = MonoNow() + 20s;
+    const std::function<void()> look = [&] {
+      if (holds() || MonoNow() > end) return loop.Stop();
+      loop.At(MonoNow() + 10ms, look);
+    };
+    loop.At(MonoNow(), look);
+    loop.Run();
   }
 
   std::string folder_;
@@ -433,13 +499,7 @@ TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
     return std::all_of(endpoints.begin(), endpoints.end(),
                        [](const EndpointView& each) { return each.state.synced; });
   };
-  const MonoTime end = MonoNow() + 20s;
-  const std::function<void()> look = [&] {
-    if (all_synced() || MonoNow() > end) return loop.Stop();
-    loop.At(MonoNow() + 10ms, look);
-  };
-  loop.At(MonoNow(), look);
-  loop.Run();
+  RunUntil(loop, all_synced);
   std::vector<std::string> endpoints;
   for (const EndpointView& each : shell.Endpoints()) {
     EXPECT_TRUE(each.state.synced) << each.service;
@@ -455,8 +515,46 @@ TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
   EXPECT_EQ(shell.Endpoints().size(), 7u);
 }
 
+TEST_F(ManagerShellTest, AnswersTheQuestionsOfASenderThatAReloadAdds) {
+  world_.Ask();
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  prometheus::Registry registry;
+  ManagerShell shell(loop, log, registry, options_);
+  shell.Start();
+  Options wanted = options_;
+  const std::string again = "unix:" + folder_ + "/./world.sock";
+  wanted.senders.push_back({.name = "second", .packager = again, .announcer = again});
+  bool reloaded = false;
+  RunUntil(loop, [&] {
+    if (!reloaded && world_.Count("answer") == 1) {
+      reloaded = true;
+      EXPECT_THAT(shell.Reload(wanted), ElementsAre());
+    }
+    return world_.Count("answer") == 2;
+  });
+  EXPECT_TRUE(reloaded);
+  EXPECT_EQ(world_.Count("answer"), 2u);
+}
+
+TEST_F(ManagerShellTest, ChecksStationsInTheBackgroundAndReportsWhatItFinds) {
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  prometheus::Registry registry;
+  ManagerShell shell(loop, log, registry, options_);
+  shell.Start();
+  Options wanted = options_;
+  wanted.check_period = 10ms;
+  EXPECT_THAT(shell.Reload(wanted), ElementsAre());
+  RunUntil(loop, [&] { return world_.Count("check dns: no such name") > 0; });
+  EXPECT_EQ(world_.Count("check MPA"), 1u);
+  EXPECT_GE(world_.Count("check dns: no such name"), 1u);
+  EXPECT_GE(world_.Count("probe http://a/ local"), 2u);
+}
+
 TEST_F(ManagerShellTest, EndsWhileEverythingIsInFlight) {
   world_.SetMember(true);
+  options_.check_period = 1ms;
   for (int i = 0; i < 20; ++i) {
     EventLoop loop;
     Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
@@ -509,13 +607,16 @@ senders = [{name = "one", packager = "unix:/p", announcer = "unix:/s"}]
   EXPECT_EQ(options.senders[0].announcer, "unix:/s");
   EXPECT_EQ(options.reconciler.sessions_max, 7u);
   EXPECT_TRUE(options.dvb_tuner_expected);
+  EXPECT_EQ(options.check_period, 30s);
+  EXPECT_EQ(Read("[session-manager]\ncheck_period = \"0s\"", status).check_period, 0s);
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST(ConfigTest, RefusesWhatCannotBeMeant) {
   for (const std::string line :
        {"membership_watchers = []", "sessions_max = 0", "retry_min = \"30s\"\nretry_max = \"2s\"",
         "senders = [{name = \"a\"}, {name = \"a\"}]", "senders = [{nam = \"a\"}]",
-        "linger = \"3s\""}) {
+        "check_period = \"999ms\"", "check_period = \"25h\"", "linger = \"3s\""}) {
     absl::Status status;
     Read("[session-manager]\n" + line, status);
     EXPECT_FALSE(status.ok()) << line;

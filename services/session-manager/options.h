@@ -59,6 +59,8 @@ struct Options {
   bool dvb_tuner_expected = false;
   // Deadline of every call to another service.
   Duration call_timeout = 2s;
+  // From one background check of a station to the next; 0: none are made.
+  Duration check_period = 30s;
   ReconcilerOptions reconciler;
   bool operator==(const Options&) const = default;
 };

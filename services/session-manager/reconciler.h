@@ -130,6 +130,7 @@ class Reconciler {
   // The last of the channel's ended sessions; null when none is remembered.
   const Session* FindEnded(const Channel& channel) const;
   const std::map<Channel, Session>& sessions() const { return sessions_; }
+  size_t senders() const { return senders_.size(); }
   const Sender& sender(size_t index) const { return senders_[index]; }
   const Tuner& tuner() const { return tuner_; }
   // Sessions that were refused because no tuner was free.

@@ -113,6 +113,8 @@ class Headend:
             "state_dir": str(self.directory / "state"),
             "log_level": "debug",
             "legs": {link.name: self.host.legs[link.name].interface for link in self.links},
+            # Sources see what a test does, and nothing else.
+            "session-manager": {"check_period": "0s"},
             "directory-resolver": {
                 "ipv6_prefixes": [f"{SITE_PREFIX}::/64"],
                 "ipv6_ssm": True,
@@ -227,7 +229,7 @@ class SplitHeadend(Headend):
         self.control = lab.host("control")
         self.processes: dict[str, Process] = {}
         sockets = [f"unix:{self.run_dir}/membership-watcher{f'@{i}' if i else ''}.sock" for i in range(len(self.links))]
-        self.config["session-manager"] = {"membership_watchers": sockets}
+        self.config["session-manager"]["membership_watchers"] = sockets
 
     def start(self, timeout: float = 60) -> None:
         for folder in ("run", "state", "logs"):

@@ -199,7 +199,7 @@ def announced_format(scene: Scene) -> None:
 
 def limits(scene: Scene) -> None:
     """Beyond sessions_max a join starts nothing, what plays is not hurt, and the outcome is told."""
-    scene.headend.config["session-manager"] = {"sessions_max": 1}
+    scene.headend.config["session-manager"]["sessions_max"] = 1
     scene.headend.write_lineup({FIRST_NUMBER + i: (f"Radio {i}", scene.url) for i in range(2)})
     scene.start()
     second = group6(FIRST_NUMBER + 1)

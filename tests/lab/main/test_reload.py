@@ -55,12 +55,12 @@ def test_a_reload_takes_what_can_change_and_names_the_rest(scene, service):
 def test_the_managers_limit_changes_live(scene):
     headend = scene.headend
     FfmpegListener(scene.alice, scene.group6).wait_decoded(1, 20)
-    headend.config["session-manager"] = {"sessions_max": 1}
+    headend.config["session-manager"]["sessions_max"] = 1
     headend.write_config()
     hang_up(headend, "session-manager")
     with scene.bob.join(scene.group4):
         assert "sessions_max" in headend.wait_session(scene.group4, "failed")["error"]
-        headend.config["session-manager"] = {"sessions_max": 2}
+        headend.config["session-manager"]["sessions_max"] = 2
         headend.write_config()
         hang_up(headend, "session-manager")
         headend.wait_session(scene.group4, "live")
