@@ -70,15 +70,22 @@ void Reconciler::OnTunerDisconnected(const ClockPair& now, Actions& out) {
 void Reconciler::OnLeaseAcquired(uint32_t number, const absl::Status& status, const ClockPair& now,
                                  Actions& out) {
   Begin(now, out);
-  tuner_.leases[number].outlet.OnApplied(status.ok(), now.mono);
+  LeaseOutlet& outlet = tuner_.leases[number].outlet;
+  outlet.OnApplied(status.ok(), now.mono);
   // What will not be better in a moment ends the session; the rest is asked again.
   const bool final = absl::IsNotFound(status) || absl::IsInvalidArgument(status) ||
                      absl::IsResourceExhausted(status) || absl::IsFailedPrecondition(status) ||
                      absl::IsUnimplemented(status);
+  const bool has_lease = outlet.status() && outlet.status()->state != LeaseState::kFailed;
   const std::string text = "tuner: " + std::string(status.message());
   for (auto& [channel, session] : sessions_) {
     if (status.ok() || session.number != number || !IsActive(session.state)) continue;
-    session.error = text;
+    if (session.state == State::kStarting) {
+      session.error = text;
+    } else if (has_lease) {
+      // What runs outlives a refused change.
+      continue;
+    }
     if (final) FailByTuner(session, absl::IsResourceExhausted(status), text);
   }
   MarkNumber(number);

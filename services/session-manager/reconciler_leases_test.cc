@@ -9,9 +9,11 @@
 namespace headwater::session_manager {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class LeaseTest : public ::testing::Test {
  protected:
@@ -176,6 +178,22 @@ TEST_F(LeaseTest, ALeaseThatFailsEndsTheSessionAndIsGivenBackAndTriedAgainInItsT
   EXPECT_EQ(world().StateOf(group_), State::kLive);
 }
 
+TEST_F(LeaseTest, WhatRunsOutlivesARefusedChangeButNotTheLossOfItsLease) {
+  Play();
+  // Another manager is at work.
+  world().tuner_errors[number_] = absl::FailedPreconditionError("epoch 0 is lower than 1");
+  PlanConfig plan = SimWorld::DefaultPlan(3s, 10s);
+  plan.directories[2].priority = 90;
+  world().SetPlan(plan);
+  world().Advance(5s);
+  EXPECT_GE(world().Count("acquire"), 1u);
+  EXPECT_EQ(world().StateOf(group_), State::kLive);
+  world().KillTuner();
+  world().StartTuner();
+  world().Advance(100ms);
+  EXPECT_EQ(world().StateOf(group_), State::kFailed);
+}
+
 TEST_F(LeaseTest, APreemptedOneWaitsForATuner) {
   Play();
   world().tuner_errors[number_] = absl::ResourceExhaustedError("taken by a higher one");
@@ -242,6 +260,7 @@ TEST_F(LeaseTest, ANewManagerAdoptsSessionAndLease) {
   EXPECT_EQ(world().StateOf(group_), State::kLive);
   EXPECT_EQ(world().FeedOf(number_), feed);
   EXPECT_EQ(world().Sent(group_), "lan");
+  EXPECT_THAT(world().StepsOf(group_), Not(Contains("silent")));
   EXPECT_EQ(world().Count("stop") + world().Count("delete") + world().Count("release"), 0u);
   EXPECT_EQ(world().AnnouncerHas(0, group_)->info.title, "Breakfast");
   world().Leave(group_, "lan");

@@ -232,7 +232,8 @@ void SimWorld::PerformApply(const ApplySession& action) {
       broken_rules_.push_back("apply changes the station of a running session");
     }
     if (session.spec.transmit && !spec.transmit) broken_rules_.push_back("transmit went back");
-    session.spec = spec;
+    const std::string feed_source = std::exchange(session.spec, spec).feed_source;
+    if (spec.feed_source.empty()) session.spec.feed_source = feed_source;
     session.status.links = spec.links;
     session.status.transmit = spec.transmit;
     if (spec.station.kind == StationKind::kDvb) Feed(spec.station.number);
