@@ -82,7 +82,8 @@ class Feed:
     def wait_packets(self, count: int = 1, timeout: float = 10, pid: int = -1) -> None:
         def enough() -> bool:
             stream = self.stream
-            found = sum(pid in (-1, pid_of(stream[at : at + TS])) for at in range(0, len(stream), TS))
-            return found >= count
+            if pid < 0:
+                return len(stream) // TS >= count
+            return sum(pid_of(stream[at : at + TS]) == pid for at in range(0, len(stream), TS)) >= count
 
         wait_until(enough, timeout, f"{count} packets{f' of PID {pid:#x}' if pid >= 0 else ''} at port {self.port}")
