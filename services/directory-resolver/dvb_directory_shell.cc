@@ -51,8 +51,8 @@ absl::Status DirectoryShell::TakeLineup(const std::string& tuner) {
   const std::vector<DvbCarrier>& carriers = found == dvb_.end() ? none : found->second;
   const absl::Time now = WallNow();
   ASSIGN_OR_RETURN(std::vector<DirectoryLineup> lineups, Lineups(options_, files_, nullptr));
-  RETURN_IF_ERROR(Build(options_, std::move(lineups),
-                        [&] { return dvb_store_.Save(tuner, carriers, now); }));
+  RETURN_IF_ERROR(
+      Build(options_, std::move(lineups), [&] { return dvb_store_.Save(tuner, carriers, now); }));
   dvb_told_.erase(tuner);
   if (!carriers.empty()) dvb_told_[tuner] = now;
   if (directory_.warnings() != warned) {
