@@ -16,7 +16,7 @@ enum class DeliverySystem : uint8_t {
   kDvbt,
   kDvbt2,
   kDvbc,
-  kAtsc, // over the air and by cable (DVBC_ANNEX_B)
+  kAtsc,  // over the air and by cable (DVBC_ANNEX_B)
   kIsdbt,
   kNetwork,
 };
@@ -35,23 +35,20 @@ struct Positions {
 
 // One transponder or multiplex, as one line of dvblast's options tells it.
 struct Carrier {
-  // The same for ever: position, frequency, polarisation and stream; never
-  // modulation or code rates. "28.2E 11426.5H", "12441V isi 3", "DVBT2 506 plp
-  // 1", "rtp://239.1.1.1:5004".
+  // The same for ever: position, frequency, polarisation and stream; never modulation or code
+  // rates. "28.2E 11426.5H", "12441V isi 3", "DVBT2 506 plp 1", "rtp://239.1.1.1:5004".
   std::string id;
-  // In the order in which they were written; -a and -n are left out, since the
-  // pool chooses.
+  // In the order in which they were written; -a and -n are left out, since the pool chooses.
   std::vector<std::string> options;
   DeliverySystem system = DeliverySystem::kDvbs;
   // What -5 is to say; empty for kNetwork.
   std::string delivery;
   uint32_t frequency_khz = 0;
   std::string position;
-  uint8_t voltage = 0; // 13: vertical or right, 18: horizontal or left, 0: none
+  uint8_t voltage = 0;  // 13: vertical or right, 18: horizontal or left, 0: none
   // Of a multistream (-1 and its kin) or a DVB-T2 PLP (-9).
   uint32_t stream = 0;
-  // Of kNetwork: "udp://...", "rtp://...", "file:///...", which the id is made
-  // from.
+  // Of kNetwork: "udp://...", "rtp://...", "file:///...", which the id is made from.
   std::string input;
   // One line for people, from a comment or a NIT.
   std::string name;
@@ -63,12 +60,11 @@ struct Carrier {
   std::string Command() const;
   // The same with -5 where the line leaves it to be guessed, ready for dvblast.
   std::vector<std::string> Arguments() const;
-  bool operator==(const Carrier &) const = default;
+  bool operator==(const Carrier&) const = default;
 };
 
-// Reads a dvblast command line, with or without the word "dvblast".
-// INVALID_ARGUMENT names the option and what is allowed.
-absl::StatusOr<Carrier> ParseCarrier(std::string_view line,
-                                     const Positions &positions);
+// Reads a dvblast command line, with or without the word "dvblast". INVALID_ARGUMENT names the
+// option and what is allowed.
+absl::StatusOr<Carrier> ParseCarrier(std::string_view line, const Positions& positions);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

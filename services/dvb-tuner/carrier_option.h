@@ -44,15 +44,13 @@ enum class CarrierOption : uint8_t {
 
 struct OptionRule {
   CarrierOption option;
-  std::string_view
-      brief; // "-f"; empty where 3.4 has only the long form that works
-  std::string_view full; // "--frequency"
+  std::string_view brief;  // "-f"; empty where 3.4 has only the long form that works
+  std::string_view full;   // "--frequency"
   bool has_value = true;
-  // Words (no letter case) or whole numbers; a number within [min, max] will do
-  // as well.
+  // Words (no letter case) or whole numbers; a number within [min, max] will do as well.
   std::vector<std::string_view> words = {};
   int64_t min = 1;
-  int64_t max = 0; // less than min: no numbers but those in words
+  int64_t max = 0;  // less than min: no numbers but those in words
   // For -D.
   bool free_text = false;
 
@@ -68,11 +66,10 @@ std::string AllowedOptions();
 
 // A line taken apart, each value checked by its rule.
 struct GivenOption {
-  const OptionRule *rule = nullptr;
+  const OptionRule* rule = nullptr;
   std::string value;
 };
-// INVALID_ARGUMENT: an option that is unknown, twice there, without its value
-// or with a wrong one.
-absl::Status ParseOptions(std::string_view line, std::vector<GivenOption> &out);
+// INVALID_ARGUMENT: an option that is unknown, twice there, without its value or with a wrong one.
+absl::Status ParseOptions(std::string_view line, std::vector<GivenOption>& out);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

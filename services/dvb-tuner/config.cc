@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kPositionsMax = 4;
 constexpr size_t kTunersMax = 64;
 
-void ReadTimes(ConfigTable &table, ReceptionOptions &options) {
+void ReadTimes(ConfigTable& table, ReceptionOptions& options) {
   table.Read("retune_hold", options.retune_hold, {0s, 10min});
   table.Read("lock_timeout", options.lock_timeout, {100ms, 60s});
   table.Read("lock_patience", options.lock_patience, {1s, 10min});
@@ -27,48 +27,41 @@ void ReadTimes(ConfigTable &table, ReceptionOptions &options) {
   table.Read("leases_max", options.leases_max, {1, 65536});
 }
 
-void ReadPosition(ConfigTable &table, Positions &positions) {
-  const auto check = [&](std::string_view key, const std::string &name) {
-    const bool good =
-        name.size() <= 16 && name.find_first_of(" \t") == std::string::npos;
-    if (!good)
-      table.Fault(key, "a position is a word of up to 16 bytes, as \"28.2E\"");
+void ReadPosition(ConfigTable& table, Positions& positions) {
+  const auto check = [&](std::string_view key, const std::string& name) {
+    const bool good = name.size() <= 16 && name.find_first_of(" \t") == std::string::npos;
+    if (!good) table.Fault(key, "a position is a word of up to 16 bytes, as \"28.2E\"");
   };
   table.Read("position", positions.standard);
   check("position", positions.standard);
   table.Read("positions", positions.by_switch);
   if (positions.by_switch.size() > kPositionsMax) {
-    table.Fault("positions",
-                fmt::format("a switch has {} positions", kPositionsMax));
+    table.Fault("positions", fmt::format("a switch has {} positions", kPositionsMax));
   }
-  for (const std::string &name : positions.by_switch)
-    check("positions", name);
+  for (const std::string& name : positions.by_switch) check("positions", name);
 }
 
-void ReadSystems(ConfigTable &table, std::vector<DeliverySystem> &systems) {
+void ReadSystems(ConfigTable& table, std::vector<DeliverySystem>& systems) {
   std::vector<std::string> names;
   table.Read("delivery_systems", names);
   if (names.empty()) {
-    table.Fault("delivery_systems",
-                "says what the tuner can receive, as [\"DVBS\", \"DVBS2\"]");
+    table.Fault("delivery_systems", "says what the tuner can receive, as [\"DVBS\", \"DVBS2\"]");
   }
-  for (const std::string &name : names) {
+  for (const std::string& name : names) {
     bool found = false;
     for (int i = 0; i < static_cast<int>(DeliverySystem::kNetwork); ++i) {
       const auto system = static_cast<DeliverySystem>(i);
-      if (name != Name(system))
-        continue;
+      if (name != Name(system)) continue;
       systems.push_back(system);
       found = true;
     }
     if (!found) {
-      table.Fault("delivery_systems",
-                  "allowed are DVBS, DVBS2, DVBT, DVBT2, DVBC, ATSC and ISDBT");
+      table.Fault("delivery_systems", "allowed are DVBS, DVBS2, DVBT, DVBT2, DVBC, ATSC and ISDBT");
     }
   }
 }
 
-TunerOptions ReadTuner(ConfigTable &table) {
+TunerOptions ReadTuner(ConfigTable& table) {
   TunerOptions tuner;
   table.Read("name", tuner.name);
   if (!IsLinkName(tuner.name)) {
@@ -81,9 +74,7 @@ TunerOptions ReadTuner(ConfigTable &table) {
     tuner.kind = TunerKind::kSatip;
     const auto endpoint = ParseEndpoint(server, 554);
     if (!endpoint && server != "search") {
-      table.Fault(
-          "satip",
-          "address of the server in figures, as \"192.0.2.5\", or \"search\"");
+      table.Fault("satip", "address of the server in figures, as \"192.0.2.5\", or \"search\"");
     }
     if (endpoint) {
       tuner.server = endpoint->address.ToString();
@@ -92,8 +83,7 @@ TunerOptions ReadTuner(ConfigTable &table) {
     table.Read("server_frontend", tuner.server_frontend, {0, 64});
     if (table.Read("search_from", tuner.search_from)) {
       const auto own = IpAddress::Parse(tuner.search_from);
-      if (!own || !own->is_v4())
-        table.Fault("search_from", "an IPv4 address of this host");
+      if (!own || !own->is_v4()) table.Fault("search_from", "an IPv4 address of this host");
     }
   } else {
     table.Read("adapter", tuner.adapter, {0, 255});
@@ -105,7 +95,7 @@ TunerOptions ReadTuner(ConfigTable &table) {
   return tuner;
 }
 
-void AddNetworkInputs(ConfigTable &table, std::vector<TunerOptions> &tuners) {
+void AddNetworkInputs(ConfigTable& table, std::vector<TunerOptions>& tuners) {
   size_t inputs = 0;
   table.Read("network_inputs", inputs, {0, 32});
   for (size_t i = 0; i < inputs; ++i) {
@@ -115,28 +105,25 @@ void AddNetworkInputs(ConfigTable &table, std::vector<TunerOptions> &tuners) {
   }
 }
 
-} // namespace
+}  // namespace
 
-Options ReadOptions(ConfigTable &table) {
+Options ReadOptions(ConfigTable& table) {
   Options options;
   ReadTimes(table, options.reception);
   ReadPosition(table, options.positions);
   if (table.Read("carriers", options.carriers_path)) {
     const std::filesystem::path path(options.carriers_path);
-    if (path.is_relative())
-      options.carriers_path = table.directory() / path;
+    if (path.is_relative()) options.carriers_path = table.directory() / path;
   }
   table.Read("dvblast", options.dvblast);
   table.Read("any_type", options.any_type);
   table.Read("latency", options.latency, {0ms, 5s});
-  for (ConfigTable &tuner : table.Tables("tuners"))
-    options.tuners.push_back(ReadTuner(tuner));
+  for (ConfigTable& tuner : table.Tables("tuners")) options.tuners.push_back(ReadTuner(tuner));
   AddNetworkInputs(table, options.tuners);
   std::set<std::string> names;
-  for (const TunerOptions &tuner : options.tuners) {
+  for (const TunerOptions& tuner : options.tuners) {
     if (!names.insert(tuner.name).second) {
-      table.Fault("tuners",
-                  fmt::format("two tuners are called \"{}\"", tuner.name));
+      table.Fault("tuners", fmt::format("two tuners are called \"{}\"", tuner.name));
     }
   }
   if (options.tuners.size() > kTunersMax) {
@@ -145,4 +132,4 @@ Options ReadOptions(ConfigTable &table) {
   return options;
 }
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -5,8 +5,8 @@
 
 namespace headwater::tuner {
 
-// Reads [dvb-tuner]; absent keys keep the defaults of options.h, faults go into
-// the table. The carriers file's path is relative to the configuration.
-Options ReadOptions(ConfigTable &table);
+// Reads [dvb-tuner]; absent keys keep the defaults of options.h, faults go into the table. The
+// carriers file's path is relative to the configuration.
+Options ReadOptions(ConfigTable& table);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -11,16 +11,15 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-absl::Status Read(const std::string &text, Options &options) {
+absl::Status Read(const std::string& text, Options& options) {
   auto file = ConfigTable::Parse("[dvb-tuner]\n" + text, "test.toml");
-  if (!file.ok())
-    return file.status();
+  if (!file.ok()) return file.status();
   ConfigTable table = file->Table("dvb-tuner");
   options = ReadOptions(table);
   table.RejectUnknown();
   return file->status();
 }
-std::string ErrorOf(const std::string &text) {
+std::string ErrorOf(const std::string& text) {
   Options options;
   return std::string(FromAbsl(Read(text, options).message()));
 }
@@ -99,27 +98,21 @@ delivery_systems = ["DVBS"]
 TEST(ConfigTest, NamesWhatIsWrong) {
   const std::string tuner = "[[dvb-tuner.tuners]]\nname = \"a\"\n";
   EXPECT_THAT(ErrorOf(tuner), HasSubstr("delivery_systems"));
-  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBX\"]"),
-              HasSubstr("allowed are DVBS"));
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBX\"]"), HasSubstr("allowed are DVBS"));
   EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nsatip = \"box\""),
               HasSubstr("in figures"));
-  EXPECT_THAT(ErrorOf(tuner +
-                      "delivery_systems = [\"DVBS\"]\nsatip = \"search\"\n" +
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nsatip = \"search\"\n" +
                       "search_from = \"::1\""),
               HasSubstr("IPv4"));
-  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nadaptor = 1"),
-              HasSubstr("adaptor"));
-  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\n" + tuner +
-                      "delivery_systems = [\"DVBS\"]"),
-              HasSubstr("two tuners"));
-  EXPECT_THAT(ErrorOf("positions = [\"1\", \"2\", \"3\", \"4\", \"5\"]"),
-              HasSubstr("4 positions"));
-  EXPECT_THAT(ErrorOf("position = \"28 E\""), HasSubstr("a word"));
+  EXPECT_THAT(ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\nadaptor = 1"), HasSubstr("adaptor"));
   EXPECT_THAT(
-      ErrorOf(
-          "[[dvb-tuner.tuners]]\nname = \"No\"\ndelivery_systems = [\"DVBS\"]"),
-      HasSubstr("1 to 32"));
+      ErrorOf(tuner + "delivery_systems = [\"DVBS\"]\n" + tuner + "delivery_systems = [\"DVBS\"]"),
+      HasSubstr("two tuners"));
+  EXPECT_THAT(ErrorOf("positions = [\"1\", \"2\", \"3\", \"4\", \"5\"]"), HasSubstr("4 positions"));
+  EXPECT_THAT(ErrorOf("position = \"28 E\""), HasSubstr("a word"));
+  EXPECT_THAT(ErrorOf("[[dvb-tuner.tuners]]\nname = \"No\"\ndelivery_systems = [\"DVBS\"]"),
+              HasSubstr("1 to 32"));
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

@@ -23,9 +23,9 @@ struct DvblastOutput {
   // dvblast reads lines of up to 2047 bytes.
   static constexpr size_t kPidsMax = 256;
   std::string ToString() const;
-  bool operator==(const DvblastOutput &) const = default;
+  bool operator==(const DvblastOutput&) const = default;
 };
 
 std::string DvblastConfig(std::span<const DvblastOutput> outputs);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -9,9 +9,8 @@
 
 namespace headwater::tuner {
 
-// The protocol of dvblast's control socket (comm.h of 3.4, the same in 3.5):
-// datagrams in host byte order on one machine, a header of 8 bytes, then a body
-// that is a C struct or whole PSI sections.
+// The protocol of dvblast's control socket (comm.h of 3.4, the same in 3.5): datagrams in host byte
+// order on one machine, a header of 8 bytes, then a body that is a C struct or whole PSI sections.
 enum class ControlCommand : uint8_t {
   kReload = 1,
   kShutdown = 2,
@@ -19,11 +18,11 @@ enum class ControlCommand : uint8_t {
   kPat = 10,
   kNit = 12,
   kSdt = 13,
-  kPmt = 14, // of a service
+  kPmt = 14,  // of a service
   kPids = 15,
-  kPid = 16,                 // of one PID
-  kEitPresentFollowing = 19, // of a service
-  kEitSchedule = 20,         // of a service
+  kPid = 16,                  // of one PID
+  kEitPresentFollowing = 19,  // of a service
+  kEitSchedule = 20,          // of a service
 };
 
 enum class ControlAnswer : uint8_t {
@@ -43,8 +42,7 @@ enum class ControlAnswer : uint8_t {
 };
 
 inline constexpr size_t kControlHeaderSize = 8;
-// Of one datagram; longer answers come in several, and only the first has a
-// header.
+// Of one datagram; longer answers come in several, and only the first has a header.
 inline constexpr size_t kControlChunkMax = 4096;
 // 256 sections of 4096 bytes and the header (COMM_BUFFER_SIZE).
 inline constexpr size_t kControlAnswerMax = kControlHeaderSize + 4096 * 256;
@@ -58,15 +56,15 @@ struct ControlReply {
   std::vector<uint8_t> body;
 };
 
-// Puts an answer together from its datagrams. One that makes no sense is
-// dropped, and what follows is taken for the beginning of the next.
+// Puts an answer together from its datagrams. One that makes no sense is dropped, and what follows
+// is taken for the beginning of the next.
 class ControlReplyAssembler {
-public:
+ public:
   std::optional<ControlReply> Push(Bytes datagram);
 
-private:
+ private:
   std::vector<uint8_t> held_;
-  size_t size_ = 0; // of the answer being put together; 0: none
+  size_t size_ = 0;  // of the answer being put together; 0: none
 };
 
 struct FrontendStatus {
@@ -87,8 +85,7 @@ struct PidStatus {
 };
 std::optional<PidStatus> ParsePidStatus(Bytes body);
 
-// The sections that stand one behind the other in an answer of tables; a broken
-// end is left out.
+// The sections that stand one behind the other in an answer of tables; a broken end is left out.
 std::vector<Bytes> SplitSections(Bytes body);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -7,7 +7,7 @@
 #include "services/dvb-tuner/dvblast_control.h"
 #include "services/dvb-tuner/dvblast_events.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace headwater;
   using namespace headwater::tuner;
   const Bytes bytes(data, size);
@@ -19,8 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       ParseFrontendStatus(reply->body);
       ParsePidStatus(reply->body);
       size_t total = 0;
-      for (const Bytes section : SplitSections(reply->body))
-        total += section.size();
+      for (const Bytes section : SplitSections(reply->body)) total += section.size();
       HW_CHECK(total <= reply->body.size());
     }
     rest = rest.subspan(chunk);
@@ -28,10 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   LineCutter cutter;
   cutter.Push(bytes, [](std::string_view line) {
     HW_CHECK(line.size() <= LineCutter::kLineMax);
-    for (const auto &event :
-         {ParseDvblastOutput(line), ParseDvblastMessage(line)}) {
-      if (event)
-        HW_CHECK(IsUtf8(event->text));
+    for (const auto& event : {ParseDvblastOutput(line), ParseDvblastMessage(line)}) {
+      if (event) HW_CHECK(IsUtf8(event->text));
     }
   });
   return 0;

@@ -20,30 +20,25 @@ namespace {
 
 constexpr Duration kKillAfter = 2s;
 
-std::string FindProgram(const std::string &program) {
-  if (program.find('/') != std::string::npos)
-    return program;
-  const char *path = std::getenv("PATH");
+std::string FindProgram(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  const char* path = std::getenv("PATH");
   std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
   while (!rest.empty()) {
     const size_t end = std::min(rest.find(':'), rest.size());
-    const std::string candidate =
-        std::string(rest.substr(0, end)) + "/" + program;
-    if (access(candidate.c_str(), X_OK) == 0)
-      return candidate;
+    const std::string candidate = std::string(rest.substr(0, end)) + "/" + program;
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return {};
 }
 
-// In the child, between fork and exec: other threads' locks are as they were,
-// so there are system calls here and nothing else.
-[[noreturn]] void BecomeProgram(const char *path, char *const *arguments,
-                                pid_t parent, int input, int output,
-                                int error) {
+// In the child, between fork and exec: other threads' locks are as they were, so there are system
+// calls here and nothing else.
+[[noreturn]] void BecomeProgram(const char* path, char* const* arguments, pid_t parent, int input,
+                                int output, int error) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent)
-    _exit(127);
+  if (getppid() != parent) _exit(127);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -56,36 +51,29 @@ std::string FindProgram(const std::string &program) {
   _exit(127);
 }
 
-void CloseFd(int &fd) {
-  if (fd >= 0)
-    close(std::exchange(fd, -1));
+void CloseFd(int& fd) {
+  if (fd >= 0) close(std::exchange(fd, -1));
 }
 
-} // namespace
+}  // namespace
 
-absl::StatusOr<std::unique_ptr<DvblastProcess>>
-DvblastProcess::Start(EventLoop &loop, const std::string &program,
-                      const std::vector<std::string> &arguments,
-                      Callbacks callbacks) {
+absl::StatusOr<std::unique_ptr<DvblastProcess>> DvblastProcess::Start(
+    EventLoop& loop, const std::string& program, const std::vector<std::string>& arguments,
+    Callbacks callbacks) {
   const std::string path = FindProgram(program);
-  if (path.empty())
-    return absl::NotFoundError(program + " is not installed");
+  if (path.empty()) return absl::NotFoundError(program + " is not installed");
   std::vector<std::string> words = {path};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  std::vector<char *> argv;
-  for (std::string &word : words)
-    argv.push_back(word.data());
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
-  std::unique_ptr<DvblastProcess> process(
-      new DvblastProcess(loop, std::move(callbacks)));
+  std::unique_ptr<DvblastProcess> process(new DvblastProcess(loop, std::move(callbacks)));
   std::array<int, 2> output = {-1, -1}, error = {-1, -1};
   int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (input < 0 || pipe2(output.data(), O_CLOEXEC) != 0 ||
-      pipe2(error.data(), O_CLOEXEC) != 0) {
+  if (input < 0 || pipe2(output.data(), O_CLOEXEC) != 0 || pipe2(error.data(), O_CLOEXEC) != 0) {
     const std::string reason = std::strerror(errno);
-    for (int *fd : {&input, &output[0], &output[1], &error[0], &error[1]})
-      CloseFd(*fd);
+    for (int* fd : {&input, &output[0], &output[1], &error[0], &error[1]}) CloseFd(*fd);
     return absl::UnavailableError("no pipes for dvblast: " + reason);
   }
   process->output_fd_ = output[0];
@@ -93,12 +81,10 @@ DvblastProcess::Start(EventLoop &loop, const std::string &program,
   const pid_t parent = getpid();
   process->pid_ = fork();
   if (process->pid_ == 0) {
-    BecomeProgram(path.c_str(), argv.data(), parent, input, output[1],
-                  error[1]);
+    BecomeProgram(path.c_str(), argv.data(), parent, input, output[1], error[1]);
   }
   const int fork_error = errno;
-  for (int *fd : {&input, &output[1], &error[1]})
-    CloseFd(*fd);
+  for (int* fd : {&input, &output[1], &error[1]}) CloseFd(*fd);
   if (process->pid_ < 0) {
     process->pid_ = 0;
     return absl::UnavailableError(
@@ -110,12 +96,9 @@ DvblastProcess::Start(EventLoop &loop, const std::string &program,
 
 void DvblastProcess::Watch() {
   pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-  for (const int fd : {output_fd_, error_fd_})
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-  loop_.AddFd(output_fd_, EPOLLIN,
-              [this](uint32_t) { Read(output_fd_, output_lines_, true); });
-  loop_.AddFd(error_fd_, EPOLLIN,
-              [this](uint32_t) { Read(error_fd_, error_lines_, false); });
+  for (const int fd : {output_fd_, error_fd_}) fcntl(fd, F_SETFL, O_NONBLOCK);
+  loop_.AddFd(output_fd_, EPOLLIN, [this](uint32_t) { Read(output_fd_, output_lines_, true); });
+  loop_.AddFd(error_fd_, EPOLLIN, [this](uint32_t) { Read(error_fd_, error_lines_, false); });
   loop_.AddFd(pid_fd_, EPOLLIN, [this](uint32_t) { OnExit(); });
 }
 
@@ -129,56 +112,46 @@ DvblastProcess::~DvblastProcess() {
 
 void DvblastProcess::Close() {
   loop_.Cancel(kill_timer_);
-  for (int *fd : {&output_fd_, &error_fd_, &pid_fd_}) {
-    if (*fd < 0)
-      continue;
+  for (int* fd : {&output_fd_, &error_fd_, &pid_fd_}) {
+    if (*fd < 0) continue;
     loop_.RemoveFd(*fd);
     CloseFd(*fd);
   }
 }
 
 void DvblastProcess::Stop() {
-  if (pid_ <= 0 || kill_timer_ != 0)
-    return;
+  if (pid_ <= 0 || kill_timer_ != 0) return;
   kill(pid_, SIGTERM);
   kill_timer_ = loop_.At(loop_.now() + kKillAfter, [this] {
-    if (pid_ > 0)
-      kill(pid_, SIGKILL);
+    if (pid_ > 0) kill(pid_, SIGKILL);
   });
 }
 
-// Not more than is there in one turn: a child that never stops talking must not
-// hold the loop.
-void DvblastProcess::Read(int fd, LineCutter &lines, bool is_output) {
+// Not more than is there in one turn: a child that never stops talking must not hold the loop.
+void DvblastProcess::Read(int fd, LineCutter& lines, bool is_output) {
   std::array<uint8_t, 16384> buffer;
   const ssize_t size = read(fd, buffer.data(), buffer.size());
   if (size <= 0) {
-    if (size == 0)
-      loop_.RemoveFd(fd);
+    if (size == 0) loop_.RemoveFd(fd);
     return;
   }
-  lines.Push(Bytes(buffer).first(static_cast<size_t>(size)),
-             [&](std::string_view line) {
-               is_output ? callbacks_.on_output(line)
-                         : callbacks_.on_error(line);
-             });
+  lines.Push(Bytes(buffer).first(static_cast<size_t>(size)), [&](std::string_view line) {
+    is_output ? callbacks_.on_output(line) : callbacks_.on_error(line);
+  });
 }
 
 void DvblastProcess::OnExit() {
   int status = 0;
-  if (waitpid(pid_, &status, WNOHANG) != pid_)
-    return;
+  if (waitpid(pid_, &status, WNOHANG) != pid_) return;
   pid_ = 0;
   // Its last words say why.
-  for (int i = 0; i < 16; ++i)
-    Read(error_fd_, error_lines_, false);
+  for (int i = 0; i < 16; ++i) Read(error_fd_, error_lines_, false);
   Close();
-  const std::string how =
-      WIFSIGNALED(status)
-          ? fmt::format("dvblast ended by signal {}", WTERMSIG(status))
-          : fmt::format("dvblast ended with status {}", WEXITSTATUS(status));
+  const std::string how = WIFSIGNALED(status)
+                              ? fmt::format("dvblast ended by signal {}", WTERMSIG(status))
+                              : fmt::format("dvblast ended with status {}", WEXITSTATUS(status));
   auto on_exit = std::move(callbacks_.on_exit);
   on_exit(how);
 }
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

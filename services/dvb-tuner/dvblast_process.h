@@ -14,42 +14,40 @@
 
 namespace headwater::tuner {
 
-// A child process of ours with its two output streams as lines. It ends with
-// us, whatever ends us (PR_SET_PDEATHSIG), has none of our descriptors, and is
-// waited for. On the loop's thread, all of it: the kernel ends the child when
-// the thread that started it ends.
+// A child process of ours with its two output streams as lines. It ends with us, whatever ends us
+// (PR_SET_PDEATHSIG), has none of our descriptors, and is waited for. On the loop's thread, all of
+// it: the kernel ends the child when the thread that started it ends.
 class DvblastProcess {
-public:
+ public:
   struct Callbacks {
     absl::AnyInvocable<void(std::string_view line)> on_output;
     absl::AnyInvocable<void(std::string_view line)> on_error;
-    // Once, after the last line: "exit status 1", "signal 9". The process may
-    // be deleted in it.
-    absl::AnyInvocable<void(const std::string &how)> on_exit;
+    // Once, after the last line: "exit status 1", "signal 9". The process may be deleted in it.
+    absl::AnyInvocable<void(const std::string& how)> on_exit;
   };
 
   // `program` without a slash is looked for by PATH. NOT_FOUND, UNAVAILABLE.
-  static absl::StatusOr<std::unique_ptr<DvblastProcess>>
-  Start(EventLoop &loop, const std::string &program,
-        const std::vector<std::string> &arguments, Callbacks callbacks);
+  static absl::StatusOr<std::unique_ptr<DvblastProcess>> Start(
+      EventLoop& loop, const std::string& program, const std::vector<std::string>& arguments,
+      Callbacks callbacks);
   // Kills it if it still runs, and waits: dvblast dies at once of SIGKILL.
   ~DvblastProcess();
-  DvblastProcess(const DvblastProcess &) = delete;
-  DvblastProcess &operator=(const DvblastProcess &) = delete;
+  DvblastProcess(const DvblastProcess&) = delete;
+  DvblastProcess& operator=(const DvblastProcess&) = delete;
 
   // Asks it to end; if it has not within two seconds, it is killed.
   void Stop();
   pid_t pid() const { return pid_; }
 
-private:
-  DvblastProcess(EventLoop &loop, Callbacks callbacks)
+ private:
+  DvblastProcess(EventLoop& loop, Callbacks callbacks)
       : loop_(loop), callbacks_(std::move(callbacks)) {}
   void Watch();
-  void Read(int fd, LineCutter &lines, bool is_output);
+  void Read(int fd, LineCutter& lines, bool is_output);
   void OnExit();
   void Close();
 
-  EventLoop &loop_;
+  EventLoop& loop_;
   Callbacks callbacks_;
   pid_t pid_ = 0;
   int pid_fd_ = -1;
@@ -60,4 +58,4 @@ private:
   EventLoop::TimerId kill_timer_ = 0;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -1,5 +1,4 @@
-// What goes to dvblast and what comes from it: configuration, control socket,
-// output.
+// What goes to dvblast and what comes from it: configuration, control socket, output.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,21 +28,19 @@ TEST(DvblastConfigTest, WritesALineForEachOutput) {
 }
 
 TEST(DvblastConfigTest, KeepsTheLongestLineWithinDvblastsBuffer) {
-  DvblastOutput output = {
-      .to = {Ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65535},
-      .from = Ip("2001:db8:1111:2222:3333:4444:5555:6666")};
+  DvblastOutput output = {.to = {Ip("2001:db8:1111:2222:3333:4444:5555:6666"), 65535},
+                          .from = Ip("2001:db8:1111:2222:3333:4444:5555:6666")};
   output.pids.assign(DvblastOutput::kPidsMax, 8190);
   EXPECT_LT(output.ToString().size(), 2047u);
 }
 
 TEST(DvblastControlTest, WritesRequests) {
-  EXPECT_THAT(ControlRequest(ControlCommand::kReload),
-              ElementsAre(0x49, 1, 0, 0, 8, 0, 0, 0));
+  EXPECT_THAT(ControlRequest(ControlCommand::kReload), ElementsAre(0x49, 1, 0, 0, 8, 0, 0, 0));
   EXPECT_THAT(ControlRequest(ControlCommand::kPmt, 0x1041),
               ElementsAre(0x49, 14, 0, 0, 10, 0, 0, 0, 0x10, 0x41));
 }
 
-std::vector<uint8_t> Reply(uint8_t answer, const std::vector<uint8_t> &body) {
+std::vector<uint8_t> Reply(uint8_t answer, const std::vector<uint8_t>& body) {
   std::vector<uint8_t> bytes = {0x49, answer, 0, 0, 0, 0, 0, 0};
   const auto size = static_cast<uint32_t>(body.size() + 8);
   std::memcpy(bytes.data() + 4, &size, 4);
@@ -85,7 +82,7 @@ TEST(DvblastControlTest, DropsWhatMakesNoSense) {
 
 TEST(DvblastControlTest, ReadsAFrontendsStatus) {
   std::vector<uint8_t> body(180, 0);
-  body[168] = 0x1f; // signal, carrier, viterbi, sync, lock
+  body[168] = 0x1f;  // signal, carrier, viterbi, sync, lock
   body[172] = 5;
   body[177] = 0x80;
   body[179] = 0x40;
@@ -120,8 +117,7 @@ TEST(DvblastControlTest, ReadsAPidsStatus) {
 }
 
 TEST(DvblastControlTest, SplitsSections) {
-  const std::vector<uint8_t> body = {0x00, 0xb0, 2, 1,    2,    0x42,
-                                     0xf0, 1,    9, 0x42, 0xf0, 9};
+  const std::vector<uint8_t> body = {0x00, 0xb0, 2, 1, 2, 0x42, 0xf0, 1, 9, 0x42, 0xf0, 9};
   const auto sections = SplitSections(body);
   ASSERT_EQ(sections.size(), 2u);
   EXPECT_EQ(sections[0].size(), 5u);
@@ -130,15 +126,10 @@ TEST(DvblastControlTest, SplitsSections) {
 
 // Lines of dvblast 3.4 -x xml -6 1000.
 TEST(DvblastEventsTest, ReadsOutputOf34) {
-  const auto event = [](std::string_view line) {
-    return ParseDvblastOutput(line);
-  };
-  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"1\"/>"),
-            (DvblastEvent{Kind::kLock, 0, ""}));
-  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"1\" />"),
-            (DvblastEvent{Kind::kLock, 0, ""}));
-  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"0\"/>"),
-            (DvblastEvent{Kind::kUnlock, 0, ""}));
+  const auto event = [](std::string_view line) { return ParseDvblastOutput(line); };
+  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"1\"/>"), (DvblastEvent{Kind::kLock, 0, ""}));
+  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"1\" />"), (DvblastEvent{Kind::kLock, 0, ""}));
+  EXPECT_EQ(event("<STATUS type=\"lock\" status=\"0\"/>"), (DvblastEvent{Kind::kUnlock, 0, ""}));
   EXPECT_EQ(event("<STATUS type=\"bitrate\" status=\"1\" value=\"667776\" />"),
             (DvblastEvent{Kind::kBitrate, 667776, ""}));
   EXPECT_EQ(event("<EVENT type=\"reset\" cause=\"nolock\" />"),
@@ -149,40 +140,29 @@ TEST(DvblastEventsTest, ReadsOutputOf34) {
             (DvblastEvent{Kind::kDiscontinuity, 12, ""}));
   EXPECT_EQ(event("<ERROR type=\"transport_error\" number=\"3\" />"),
             (DvblastEvent{Kind::kTransportError, 3, ""}));
-  EXPECT_FALSE(
-      event("<PAT tsid=\"1\" version=\"0\" current_next=\"1\"></PAT>"));
-  EXPECT_FALSE(
-      event("<STATUS type=\"pid\" pid=\"256\" status=\"1\" pes=\"1\" />"));
+  EXPECT_FALSE(event("<PAT tsid=\"1\" version=\"0\" current_next=\"1\"></PAT>"));
+  EXPECT_FALSE(event("<STATUS type=\"pid\" pid=\"256\" status=\"1\" pes=\"1\" />"));
   EXPECT_FALSE(event(""));
   EXPECT_FALSE(event("<STATUS "));
 }
 
 // 3.5 tells the bitrate of each service within the element.
 TEST(DvblastEventsTest, ReadsOutputOf35) {
-  EXPECT_EQ(
-      ParseDvblastOutput(
-          "<STATUS type=\"bitrate\" status=\"1\" value=\"38000000\"><PROGRAM "
-          "number=\"4161\" bitrate=\"192000\"/></STATUS>"),
-      (DvblastEvent{Kind::kBitrate, 38000000, ""}));
+  EXPECT_EQ(ParseDvblastOutput("<STATUS type=\"bitrate\" status=\"1\" value=\"38000000\"><PROGRAM "
+                               "number=\"4161\" bitrate=\"192000\"/></STATUS>"),
+            (DvblastEvent{Kind::kBitrate, 38000000, ""}));
 }
 
 TEST(DvblastEventsTest, KnowsAMissingCardFromABusyOne) {
-  const auto kind = [](std::string_view line) {
-    return ParseDvblastMessage(line)->kind;
-  };
-  EXPECT_EQ(kind("error: opening device /dev/dvb/adapter0/frontend0 failed (No "
-                 "such file or "
+  const auto kind = [](std::string_view line) { return ParseDvblastMessage(line)->kind; };
+  EXPECT_EQ(kind("error: opening device /dev/dvb/adapter0/frontend0 failed (No such file or "
                  "directory)"),
             Kind::kNoDevice);
-  EXPECT_EQ(kind("error: couldn't read from DVR device (No such device)"),
-            Kind::kNoDevice);
-  EXPECT_EQ(kind("error: couldn't read from DVR device (Input/output error)"),
-            Kind::kNoDevice);
-  EXPECT_EQ(kind("error: couldn't read from DVR device (Value too large for "
-                 "defined data type)"),
+  EXPECT_EQ(kind("error: couldn't read from DVR device (No such device)"), Kind::kNoDevice);
+  EXPECT_EQ(kind("error: couldn't read from DVR device (Input/output error)"), Kind::kNoDevice);
+  EXPECT_EQ(kind("error: couldn't read from DVR device (Value too large for defined data type)"),
             Kind::kMessage);
-  EXPECT_EQ(kind("error: opening device /dev/dvb/adapter0/frontend0 failed "
-                 "(Device or resource "
+  EXPECT_EQ(kind("error: opening device /dev/dvb/adapter0/frontend0 failed (Device or resource "
                  "busy)"),
             Kind::kMessage);
   EXPECT_FALSE(ParseDvblastMessage("warning: restarting"));
@@ -192,8 +172,7 @@ TEST(LineCutterTest, CutsAndDropsWhatIsTooLong) {
   LineCutter cutter;
   std::vector<std::string> lines;
   const auto push = [&](std::string_view text) {
-    cutter.Push(AsBytes(text),
-                [&](std::string_view line) { lines.emplace_back(line); });
+    cutter.Push(AsBytes(text), [&](std::string_view line) { lines.emplace_back(line); });
   };
   push("a\nb");
   push("c\n");
@@ -202,5 +181,5 @@ TEST(LineCutterTest, CutsAndDropsWhatIsTooLong) {
   EXPECT_THAT(lines, ElementsAre("a", "bc", "d"));
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

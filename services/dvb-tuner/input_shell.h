@@ -13,28 +13,26 @@
 
 namespace headwater::tuner {
 
-// Fetches what a dvblast without a card of its own is to read by -D: of a
-// SAT>IP server, of a file. On the loop's thread.
+// Fetches what a dvblast without a card of its own is to read by -D: of a SAT>IP server, of a file.
+// On the loop's thread.
 class InputShell {
-public:
+ public:
   struct Callbacks {
     // Once: it is over, and why.
-    absl::AnyInvocable<void(const std::string &error)> on_failure;
-    absl::AnyInvocable<void(const Signal &signal)> on_signal;
+    absl::AnyInvocable<void(const std::string& error)> on_failure;
+    absl::AnyInvocable<void(const Signal& signal)> on_signal;
   };
   virtual ~InputShell() = default;
   // Value of -D.
   virtual std::string dvblast_input() const = 0;
 };
 
-// SETUP and PLAY of a carrier at the tuner's server; dvblast reads the RTP
-// itself.
-absl::StatusOr<std::unique_ptr<InputShell>>
-OpenSatip(EventLoop &loop, const TunerOptions &tuner, const Carrier &carrier,
-          InputShell::Callbacks callbacks);
+// SETUP and PLAY of a carrier at the tuner's server; dvblast reads the RTP itself.
+absl::StatusOr<std::unique_ptr<InputShell>> OpenSatip(EventLoop& loop, const TunerOptions& tuner,
+                                                      const Carrier& carrier,
+                                                      InputShell::Callbacks callbacks);
 // A file of a transport stream, over and over, at the pace of its clock.
-absl::StatusOr<std::unique_ptr<InputShell>>
-OpenFile(EventLoop &loop, const std::string &path,
-         InputShell::Callbacks callbacks);
+absl::StatusOr<std::unique_ptr<InputShell>> OpenFile(EventLoop& loop, const std::string& path,
+                                                     InputShell::Callbacks callbacks);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

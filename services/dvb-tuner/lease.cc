@@ -8,8 +8,8 @@
 namespace headwater::tuner {
 
 std::string_view ToString(LeaseState state) {
-  constexpr std::array<std::string_view, 5> kNames = {
-      "tuning", "locked", "sending", "lost", "failed"};
+  constexpr std::array<std::string_view, 5> kNames = {"tuning", "locked", "sending", "lost",
+                                                      "failed"};
   return kNames[static_cast<size_t>(state)];
 }
 
@@ -18,20 +18,16 @@ std::vector<uint16_t> Lease::Pids() const {
   std::vector<uint16_t> pids = request.service.pids;
   if (map) {
     const auto add = [&](auto wanted) {
-      for (const mpegts::ElementaryStream &stream : map->streams) {
-        if (wanted(stream))
-          pids.push_back(static_cast<uint16_t>(stream.pid));
+      for (const mpegts::ElementaryStream& stream : map->streams) {
+        if (wanted(stream)) pids.push_back(static_cast<uint16_t>(stream.pid));
       }
     };
-    add([](const auto &stream) { return IsVideo(stream); });
-    add([](const auto &stream) { return IsAudio(stream); });
-    add([](const auto &stream) {
-      return !IsVideo(stream) && !IsAudio(stream);
-    });
+    add([](const auto& stream) { return IsVideo(stream); });
+    add([](const auto& stream) { return IsAudio(stream); });
+    add([](const auto& stream) { return !IsVideo(stream) && !IsAudio(stream); });
   }
-  if (pids.size() > kPidsMax)
-    pids.resize(kPidsMax);
+  if (pids.size() > kPidsMax) pids.resize(kPidsMax);
   return pids;
 }
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

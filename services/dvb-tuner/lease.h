@@ -23,11 +23,11 @@ struct WantedService {
   std::string carrier;
   uint16_t original_network_id = 0;
   uint16_t transport_stream_id = 0;
-  uint16_t service_id = 0;    // 0: the whole carrier, or `pids`
-  std::vector<uint16_t> pids; // with service_id 0: these alone
+  uint16_t service_id = 0;     // 0: the whole carrier, or `pids`
+  std::vector<uint16_t> pids;  // with service_id 0: these alone
 
   bool whole_carrier() const { return service_id == 0 && pids.empty(); }
-  auto operator<=>(const WantedService &) const = default;
+  auto operator<=>(const WantedService&) const = default;
 };
 
 struct LeaseRequest {
@@ -38,7 +38,7 @@ struct LeaseRequest {
   IpAddress feed_source;
   uint32_t priority = 0;
   std::string holder;
-  Duration ttl{}; // 0: as long as somebody watches
+  Duration ttl{};  // 0: as long as somebody watches
 };
 
 // A service that has been given to somebody.
@@ -47,11 +47,11 @@ struct Lease {
   LeaseState state = LeaseState::kTuning;
   std::string error;
   std::string error_reason;
-  std::optional<size_t> tuner; // none: failed
+  std::optional<size_t> tuner;  // none: failed
   bool scrambled = false;
   uint64_t continuity_errors_total = 0;
   std::optional<MonoTime> locked;
-  std::optional<MonoTime> sent; // first time
+  std::optional<MonoTime> sent;  // first time
   std::optional<mpegts::ProgramMap> map;
 
   // Of its tuner's configuration, the one that has its line.
@@ -60,7 +60,7 @@ struct Lease {
   // The newest PAT has the service, or there has been none.
   bool listed = true;
   MonoTime begun{};
-  MonoTime since{}; // of the state
+  MonoTime since{};  // of the state
   MonoTime renewed{};
   MonoTime next_question = kNever;
   MonoTime next_map = kNever;
@@ -68,9 +68,8 @@ struct Lease {
   std::map<uint16_t, PidStatus> pids_seen;
   std::optional<MonoTime> scrambled_since;
 
-  // Those whose packets are looked at: of a service its streams, video and
-  // audio first.
+  // Those whose packets are looked at: of a service its streams, video and audio first.
   std::vector<uint16_t> Pids() const;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

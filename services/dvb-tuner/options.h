@@ -23,16 +23,16 @@ struct TunerOptions {
   int adapter = 0;
   int frontend = 0;
   int ca = 0;
-  // The card picks the PIDs out, for those that cannot deliver all of a
-  // carrier; then no whole carrier can be had from it.
+  // The card picks the PIDs out, for those that cannot deliver all of a carrier; then no whole
+  // carrier can be had from it.
   bool pid_filter = false;
-  // Of a SAT>IP server: address (empty: searched for by SSDP, from this address
-  // of ours) and RTSP port, and its tuner (0: the server's choice).
+  // Of a SAT>IP server: address (empty: searched for by SSDP, from this address of ours) and RTSP
+  // port, and its tuner (0: the server's choice).
   std::string server;
   std::string search_from;
   uint16_t server_port = 554;
   int server_frontend = 0;
-  bool operator==(const TunerOptions &) const = default;
+  bool operator==(const TunerOptions&) const = default;
 };
 
 // How long what is waited for. Patience is what a lease has before it fails.
@@ -52,8 +52,7 @@ struct ReceptionOptions {
   Duration backoff_max = 30s;
   // A card that is not there is looked for again.
   Duration absent_retry = 10s;
-  // dvblast tells its bitrate each second; one that is silent for so long hangs
-  // and is ended.
+  // dvblast tells its bitrate each second; one that is silent for so long hangs and is ended.
   Duration silence_max = 15s;
   // Of leases without a ttl when nobody watches.
   Duration orphan_timeout = 10min;
@@ -74,4 +73,4 @@ struct Options {
   Duration latency = 100ms;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -19,20 +19,19 @@ std::string Readme() {
 
 TEST(ReadmeTest, ShowsTheStateTable) {
   std::string table = "| from | event | to |\n|---|---|---|\n";
-  for (const TunerTransition &row : kTunerTransitions) {
-    table += fmt::format("| {} | {} | {} |\n", ToString(row.from),
-                         ToString(row.event), ToString(row.to));
+  for (const TunerTransition& row : kTunerTransitions) {
+    table += fmt::format("| {} | {} | {} |\n", ToString(row.from), ToString(row.event),
+                         ToString(row.to));
   }
   EXPECT_NE(Readme().find(table + "\n"), std::string::npos) << table;
 }
 
 TEST(ReadmeTest, ShowsTheOptionsOfACarrier) {
   std::string table = "| option | allowed |\n|---|---|\n";
-  for (const OptionRule &rule : OptionRules()) {
+  for (const OptionRule& rule : OptionRules()) {
     table += fmt::format("| {} | {} |\n",
-                         rule.brief.empty()
-                             ? fmt::format("`{}`", rule.full)
-                             : fmt::format("`{}` `{}`", rule.brief, rule.full),
+                         rule.brief.empty() ? fmt::format("`{}`", rule.full)
+                                            : fmt::format("`{}` `{}`", rule.brief, rule.full),
                          rule.has_value ? rule.Allowed() : "");
   }
   EXPECT_NE(Readme().find(table + "\n"), std::string::npos) << table;
@@ -47,5 +46,5 @@ TEST(TunerStateTest, NoPairOfStateAndEventIsListedTwice) {
   }
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

@@ -21,47 +21,38 @@ constexpr uint16_t kVideoPid = 256, kAudioPid = 257;
 mpegts::ProgramMap MapOf(uint16_t service) {
   return {.program = service,
           .pcr = mpegts::Pid{kVideoPid},
-          .streams = {{0x04, mpegts::Pid{kAudioPid}, {}},
-                      {0x1b, mpegts::Pid{kVideoPid}, {}}}};
+          .streams = {{0x04, mpegts::Pid{kAudioPid}, {}}, {0x1b, mpegts::Pid{kVideoPid}, {}}}};
 }
 
 // A world in which dvblast does what it is told, one step after the other.
 class ReceptionTest : public ::testing::Test {
-protected:
-  ReceptionTest() : reception_({}, Tuners(2)) {
-    reception_.SetWatched(true, now_);
-  }
+ protected:
+  ReceptionTest() : reception_({}, Tuners(2)) { reception_.SetWatched(true, now_); }
 
   static std::vector<TunerOptions> Tuners(int count) {
     std::vector<TunerOptions> tuners;
     for (int i = 0; i < count; ++i) {
-      tuners.push_back(
-          {.name = "adapter" + std::to_string(i),
-           .systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2},
-           .adapter = i});
+      tuners.push_back({.name = "adapter" + std::to_string(i),
+                        .systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2},
+                        .adapter = i});
     }
     return tuners;
   }
   static Carrier CarrierAt(int mhz) {
-    return ParseCarrier("-f " + std::to_string(mhz * 1000) + " -v 18 -5 DVBS",
-                        {})
-        .value();
+    return ParseCarrier("-f " + std::to_string(mhz * 1000) + " -v 18 -5 DVBS", {}).value();
   }
-  static LeaseRequest Request(uint32_t number, int mhz, uint16_t service,
-                              uint32_t priority) {
+  static LeaseRequest Request(uint32_t number, int mhz, uint16_t service, uint32_t priority) {
     return {.number = number,
             .service = {.carrier = CarrierAt(mhz).id, .service_id = service},
-            .feed = {IpAddress::Parse("::1").value(),
-                     static_cast<uint16_t>(40000 + number)},
+            .feed = {IpAddress::Parse("::1").value(), static_cast<uint16_t>(40000 + number)},
             .feed_source = IpAddress::Parse("::1").value(),
             .priority = priority,
             .holder = "station " + std::to_string(number)};
   }
-  absl::Status Acquire(uint32_t number, int mhz, uint16_t service = kNews,
-                       uint32_t priority = 50) {
+  absl::Status Acquire(uint32_t number, int mhz, uint16_t service = kNews, uint32_t priority = 50) {
     Actions actions;
-    absl::Status status = reception_.Acquire(
-        Request(number, mhz, service, priority), CarrierAt(mhz), now_, actions);
+    absl::Status status =
+        reception_.Acquire(Request(number, mhz, service, priority), CarrierAt(mhz), now_, actions);
     Do(actions);
     return status;
   }
@@ -71,28 +62,24 @@ protected:
     Do(actions);
   }
 
-  void Do(const Actions &actions) {
-    for (const Action &action : actions) {
-      if (const auto *start = std::get_if<StartRun>(&action)) {
-        EXPECT_FALSE(running_.contains(start->tuner))
-            << "two processes on one frontend";
+  void Do(const Actions& actions) {
+    for (const Action& action : actions) {
+      if (const auto* start = std::get_if<StartRun>(&action)) {
+        EXPECT_FALSE(running_.contains(start->tuner)) << "two processes on one frontend";
         running_[start->tuner] = start->run;
         ++starts_;
-        reception_.OnConfigured(start->run, reception_.generation(start->tuner),
-                                now_);
-      } else if (const auto *stop = std::get_if<StopRun>(&action)) {
+        reception_.OnConfigured(start->run, reception_.generation(start->tuner), now_);
+      } else if (const auto* stop = std::get_if<StopRun>(&action)) {
         stopped_.push_back(stop->run);
-      } else if (const auto *configure = std::get_if<Configure>(&action)) {
+      } else if (const auto* configure = std::get_if<Configure>(&action)) {
         ++reloads_;
-        reception_.OnConfigured(configure->run,
-                                reception_.generation(configure->tuner), now_);
-      } else if (const auto *ask = std::get_if<AskMap>(&action)) {
+        reception_.OnConfigured(configure->run, reception_.generation(configure->tuner), now_);
+      } else if (const auto* ask = std::get_if<AskMap>(&action)) {
         if (maps_.contains(ask->service_id)) {
-          reception_.OnMap(ask->run, ask->service_id, maps_.at(ask->service_id),
-                           now_);
+          reception_.OnMap(ask->run, ask->service_id, maps_.at(ask->service_id), now_);
         }
-      } else if (const auto *pid = std::get_if<AskPid>(&action)) {
-        PidStatus &status = pids_[pid->pid];
+      } else if (const auto* pid = std::get_if<AskPid>(&action)) {
+        PidStatus& status = pids_[pid->pid];
         status.packets += flowing_ ? 10 : 0;
         Actions more;
         reception_.OnPid(pid->run, pid->pid, status, now_, more);
@@ -100,11 +87,9 @@ protected:
       }
     }
   }
-  void Tell(size_t tuner, Kind kind, uint64_t value = 0,
-            std::string text = "") {
+  void Tell(size_t tuner, Kind kind, uint64_t value = 0, std::string text = "") {
     Actions actions;
-    reception_.OnEvent(running_.at(tuner), {kind, value, std::move(text)}, now_,
-                       actions);
+    reception_.OnEvent(running_.at(tuner), {kind, value, std::move(text)}, now_, actions);
     Do(actions);
   }
   void Lock(size_t tuner) {
@@ -123,26 +108,23 @@ protected:
     const MonoTime end = now_ + time;
     while (true) {
       const MonoTime next = std::max(now_, reception_.NextDeadline());
-      if (next > end)
-        break;
+      if (next > end) break;
       now_ = next;
-      for (const auto &[tuner, run] : std::map(running_))
-        Tell(tuner, Kind::kBitrate, 1000);
+      for (const auto& [tuner, run] : std::map(running_)) Tell(tuner, Kind::kBitrate, 1000);
       Actions actions;
       reception_.OnTime(now_, actions);
       Do(actions);
     }
     now_ = end;
   }
-  const Lease &Get(uint32_t number) { return reception_.leases().at(number); }
+  const Lease& Get(uint32_t number) { return reception_.leases().at(number); }
   LeaseState StateOf(uint32_t number) { return Get(number).state; }
 
   MonoTime now_{};
   Reception reception_;
   std::map<size_t, uint64_t> running_;
   std::vector<uint64_t> stopped_;
-  std::map<uint16_t, mpegts::ProgramMap> maps_ = {{kNews, MapOf(kNews)},
-                                                  {kRadio, MapOf(kRadio)}};
+  std::map<uint16_t, mpegts::ProgramMap> maps_ = {{kNews, MapOf(kNews)}, {kRadio, MapOf(kRadio)}};
   std::map<uint16_t, PidStatus> pids_;
   bool flowing_ = true;
   int starts_ = 0;
@@ -187,8 +169,7 @@ TEST_F(ReceptionTest, SaysWhoHasTheTunersWhenThereIsNone) {
   const absl::Status refused = Acquire(3, 11600);
   EXPECT_TRUE(absl::IsResourceExhausted(refused));
   EXPECT_THAT(std::string(FromAbsl(refused.message())),
-              HasSubstr("adapter0 has 11426H for station 1 (priority 50); "
-                        "adapter1 has 11500H for "
+              HasSubstr("adapter0 has 11426H for station 1 (priority 50); adapter1 has 11500H for "
                         "station 2 (priority 50)"));
   EXPECT_FALSE(reception_.leases().contains(3));
   Release(1);
@@ -198,8 +179,8 @@ TEST_F(ReceptionTest, SaysWhoHasTheTunersWhenThereIsNone) {
 TEST_F(ReceptionTest, RefusesWhatNoTunerCanReceive) {
   Actions actions;
   const Carrier terrestrial = ParseCarrier("-f 506000000 -5 DVBT", {}).value();
-  const absl::Status refused = reception_.Acquire(Request(1, 11426, kNews, 50),
-                                                  terrestrial, now_, actions);
+  const absl::Status refused =
+      reception_.Acquire(Request(1, 11426, kNews, 50), terrestrial, now_, actions);
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_THAT(actions, IsEmpty());
 }
@@ -316,7 +297,7 @@ TEST_F(ReceptionTest, StartsDvblastAgainWithBackoff) {
   Advance(200ms);
   EXPECT_EQ(starts_, 3);
   Lock(0);
-  pids_.clear(); // a new process counts anew
+  pids_.clear();  // a new process counts anew
   Advance(1s);
   EXPECT_EQ(StateOf(1), LeaseState::kSending);
   EXPECT_EQ(reception_.tuners()[0].restarts_total(), 2u);
@@ -341,8 +322,7 @@ TEST_F(ReceptionTest, FailsAtOnceWithoutAnyCard) {
   reception_ = Reception({}, Tuners(1));
   reception_.SetWatched(true, now_);
   ASSERT_TRUE(Acquire(1, 11426).ok());
-  Tell(0, Kind::kNoDevice, 0,
-       "opening device failed (No such file or directory)");
+  Tell(0, Kind::kNoDevice, 0, "opening device failed (No such file or directory)");
   Exit(0);
   Advance(10ms);
   EXPECT_EQ(StateOf(1), LeaseState::kFailed);
@@ -397,7 +377,7 @@ TEST_F(ReceptionTest, SaysThatAServiceIsScrambled) {
 TEST_F(ReceptionTest, CountsMissingPacketsOfItsOwnPids) {
   ASSERT_TRUE(Acquire(1, 11426).ok());
   Lock(0);
-  pids_[kVideoPid].continuity_errors = 7; // before anybody listened
+  pids_[kVideoPid].continuity_errors = 7;  // before anybody listened
   Advance(2s);
   EXPECT_EQ(Get(1).continuity_errors_total, 0u);
   pids_[kVideoPid].continuity_errors = 9;
@@ -428,10 +408,8 @@ TEST_F(ReceptionTest, EndsWhatNobodyRenewsOrWatches) {
   timed.ttl = 30s;
   Actions actions;
   ASSERT_TRUE(reception_.Acquire(timed, CarrierAt(11426), now_, actions).ok());
-  ASSERT_TRUE(reception_
-                  .Acquire(Request(2, 11426, kRadio, 50), CarrierAt(11426),
-                           now_, actions)
-                  .ok());
+  ASSERT_TRUE(
+      reception_.Acquire(Request(2, 11426, kRadio, 50), CarrierAt(11426), now_, actions).ok());
   Do(actions);
   Lock(0);
   Advance(31s);
@@ -453,8 +431,7 @@ TEST_F(ReceptionTest, GivesAScansTunerToWhoNeedsIt) {
   ASSERT_TRUE(Acquire(1, 11426, kNews, 0).ok());
   EXPECT_EQ(reception_.scan_tuner(), std::nullopt);
   actions.clear();
-  EXPECT_TRUE(absl::IsResourceExhausted(
-      reception_.TakeForScan(CarrierAt(11500), now_, actions)));
+  EXPECT_TRUE(absl::IsResourceExhausted(reception_.TakeForScan(CarrierAt(11500), now_, actions)));
 }
 
 TEST_F(ReceptionTest, EndsADvblastThatHangs) {
@@ -477,5 +454,5 @@ TEST_F(ReceptionTest, IgnoresWhatItDoesNotKnow) {
   EXPECT_THAT(actions, IsEmpty());
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

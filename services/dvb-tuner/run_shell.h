@@ -19,56 +19,51 @@ namespace headwater::tuner {
 
 // Told of what one dvblast does, on the loop's thread.
 class RunObserver {
-public:
+ public:
   virtual ~RunObserver() = default;
-  virtual void OnRunEvent(uint64_t run, const DvblastEvent &event) = 0;
-  virtual void OnRunExited(uint64_t run, const std::string &how) = 0;
+  virtual void OnRunEvent(uint64_t run, const DvblastEvent& event) = 0;
+  virtual void OnRunExited(uint64_t run, const std::string& how) = 0;
   virtual void OnRunConfigured(uint64_t run, uint64_t generation) = 0;
-  virtual void OnRunTables(uint64_t run,
-                           const std::vector<SiTable> &tables) = 0;
-  virtual void OnRunMap(uint64_t run, uint16_t service_id,
-                        const mpegts::ProgramMap &map) = 0;
-  virtual void OnRunPid(uint64_t run, uint16_t pid,
-                        const PidStatus &status) = 0;
-  virtual void OnRunSignal(uint64_t run, const Signal &signal) = 0;
+  virtual void OnRunTables(uint64_t run, const std::vector<SiTable>& tables) = 0;
+  virtual void OnRunMap(uint64_t run, uint16_t service_id, const mpegts::ProgramMap& map) = 0;
+  virtual void OnRunPid(uint64_t run, uint16_t pid, const PidStatus& status) = 0;
+  virtual void OnRunSignal(uint64_t run, const Signal& signal) = 0;
 };
 
-// One dvblast: its process, its configuration file, its control socket, and a
-// UDP socket on loopback to which it sends the PIDs of the tables.
+// One dvblast: its process, its configuration file, its control socket, and a UDP socket on
+// loopback to which it sends the PIDs of the tables; the PAT is asked for.
 class RunShell {
-public:
-  // `files` is the path of the run's files without their endings; nobody else
-  // writes there. `input` takes the place of -D where another part fetches what
-  // is received; empty: none.
-  static absl::StatusOr<std::unique_ptr<RunShell>>
-  Start(EventLoop &loop, RunObserver &observer, const Options &options,
-        const TunerOptions &tuner, const Carrier &carrier,
-        const std::string &input, uint64_t run, const std::string &files,
-        const std::vector<DvblastOutput> &outputs, uint64_t generation);
+ public:
+  // `files` is the path of the run's files without their endings; nobody else writes there.
+  // `input` takes the place of -D where another part fetches what is received; empty: none.
+  static absl::StatusOr<std::unique_ptr<RunShell>> Start(
+      EventLoop& loop, RunObserver& observer, const Options& options, const TunerOptions& tuner,
+      const Carrier& carrier, const std::string& input, uint64_t run, const std::string& files,
+      const std::vector<DvblastOutput>& outputs, uint64_t generation);
   ~RunShell();
-  RunShell(const RunShell &) = delete;
-  RunShell &operator=(const RunShell &) = delete;
+  RunShell(const RunShell&) = delete;
+  RunShell& operator=(const RunShell&) = delete;
 
   // Writes it and has dvblast read it; asked again until it has.
-  void Configure(const std::vector<DvblastOutput> &outputs,
-                 uint64_t generation);
+  void Configure(const std::vector<DvblastOutput>& outputs, uint64_t generation);
   void AskMap(uint16_t service_id);
   void AskPid(uint16_t pid);
   void AskStatus();
   void Stop() { process_->Stop(); }
-  const SiCollector &collector() const { return collector_; }
+  const SiCollector& collector() const { return collector_; }
   pid_t pid() const { return process_->pid(); }
 
-private:
-  RunShell(EventLoop &loop, RunObserver &observer, const TunerOptions &tuner,
-           uint64_t run, std::string files);
+ private:
+  RunShell(EventLoop& loop, RunObserver& observer, const TunerOptions& tuner, uint64_t run,
+           std::string files);
   absl::Status OpenTables();
-  absl::Status WriteConfig(const std::vector<DvblastOutput> &outputs);
+  absl::Status WriteConfig(const std::vector<DvblastOutput>& outputs);
   void Reload();
   void ReadTables();
+  void AskPrograms();
 
-  EventLoop &loop_;
-  RunObserver &observer_;
+  EventLoop& loop_;
+  RunObserver& observer_;
   const TunerOptions tuner_;
   const uint64_t run_;
   const std::string files_;
@@ -81,6 +76,7 @@ private:
   bool reloading_ = false;
   std::string last_error_;
   EventLoop::TimerId reload_timer_ = 0;
+  EventLoop::TimerId programs_timer_ = 0;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -1,5 +1,5 @@
-// What a SAT>IP server may answer and report, in any bytes: nothing that it
-// says becomes a line of a request.
+// What a SAT>IP server may answer and report, in any bytes: nothing that it says becomes a line of
+// a request.
 #include <cstdint>
 #include <string>
 
@@ -8,13 +8,12 @@
 #include "services/dvb-tuner/satip_search.h"
 #include "services/dvb-tuner/satip_session.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace headwater;
   using namespace headwater::tuner;
   const Bytes bytes(data, size);
   static_cast<void>(IsSatipServer(bytes));
-  if (const auto signal = ParseSatipStatus(bytes))
-    HW_CHECK(*signal->strength_ratio <= 1);
+  if (const auto signal = ParseSatipStatus(bytes)) HW_CHECK(*signal->strength_ratio <= 1);
   SatipSession session("192.0.2.5:554", "src=1", 5000);
   MonoTime now{};
   std::string sent = session.Begin(now);
@@ -23,13 +22,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sent = session.OnBytes(rest.first(piece), now);
     rest = rest.subspan(piece);
     size_t lines = 0;
-    for (size_t at = 0; (at = sent.find('\n', at)) != std::string::npos; ++at)
-      ++lines;
+    for (size_t at = 0; (at = sent.find('\n', at)) != std::string::npos; ++at) ++lines;
     HW_CHECK(sent.empty() || (sent.ends_with("\r\n\r\n") && lines == 4));
     now += 1s;
     session.OnTime(now);
   }
-  HW_CHECK(IsUtf8(session.error()) &&
-           session.error().find('\n') == std::string::npos);
+  HW_CHECK(IsUtf8(session.error()) && session.error().find('\n') == std::string::npos);
   return 0;
 }

@@ -12,14 +12,12 @@
 
 namespace headwater::tuner {
 
-// The answer to one Scan: everything that is pushed is written, in order, and
-// then the status. What waits is bounded by the scan's steps
-// (Scanner::kCarriersMax). Thread-safe; lives until gRPC is done with it, which
-// `on_done` tells, on a thread of gRPC's.
-class ScanStreamShell final
-    : public grpc::ServerWriteReactor<v1::ScanResponse> {
-public:
-  explicit ScanStreamShell(std::function<void(ScanStreamShell *)> on_done)
+// The answer to one Scan: everything that is pushed is written, in order, and then the status.
+// What waits is bounded by the scan's steps (Scanner::kCarriersMax). Thread-safe; lives until gRPC
+// is done with it, which `on_done` tells, on a thread of gRPC's.
+class ScanStreamShell final : public grpc::ServerWriteReactor<v1::ScanResponse> {
+ public:
+  explicit ScanStreamShell(std::function<void(ScanStreamShell*)> on_done)
       : on_done_(std::move(on_done)) {}
 
   void Push(v1::ScanResponse response) {
@@ -27,7 +25,7 @@ public:
     waiting_.push_back(std::move(response));
     Next(lock);
   }
-  void End(const grpc::Status &status) {
+  void End(const grpc::Status& status) {
     std::unique_lock lock(mutex_);
     ending_ = true;
     status_ = status;
@@ -37,8 +35,7 @@ public:
   void OnWriteDone(bool ok) override {
     std::unique_lock lock(mutex_);
     writing_ = false;
-    if (!ok)
-      waiting_.clear();
+    if (!ok) waiting_.clear();
     Next(lock);
   }
   void OnCancel() override {
@@ -50,11 +47,10 @@ public:
   }
   void OnDone() override { on_done_(this); }
 
-private:
+ private:
   // gRPC is not called under the lock, so this comes last.
-  void Next(std::unique_lock<std::mutex> &lock) {
-    if (writing_ || finished_)
-      return;
+  void Next(std::unique_lock<std::mutex>& lock) {
+    if (writing_ || finished_) return;
     if (!waiting_.empty()) {
       current_ = std::move(waiting_.front());
       waiting_.pop_front();
@@ -69,7 +65,7 @@ private:
     }
   }
 
-  const std::function<void(ScanStreamShell *)> on_done_;
+  const std::function<void(ScanStreamShell*)> on_done_;
   std::mutex mutex_;
   // All below guarded by mutex_, current_ but while it is being written.
   std::deque<v1::ScanResponse> waiting_;
@@ -80,4 +76,4 @@ private:
   grpc::Status status_;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -10,51 +10,41 @@ namespace {
 // Between looks while there is something to wait for.
 constexpr Duration kLookInterval = 100ms;
 
-} // namespace
+}  // namespace
 
-absl::StatusOr<Scanner> Scanner::Begin(const ScanRequest &request,
-                                       Lineup &lineup, MonoTime now) {
+absl::StatusOr<Scanner> Scanner::Begin(const ScanRequest& request, Lineup& lineup, MonoTime now) {
   Scanner scanner(request, lineup);
   scanner.since_ = scanner.deadline_ = now;
-  for (const std::string &id : request.carriers) {
+  for (const std::string& id : request.carriers) {
     if (lineup.Find(id) == nullptr) {
       return absl::NotFoundError(fmt::format("no carrier \"{}\"", id));
     }
-    if (scanner.queued_.insert(id).second)
-      scanner.waiting_.push_back(id);
+    if (scanner.queued_.insert(id).second) scanner.waiting_.push_back(id);
   }
   if (request.carriers.empty()) {
-    for (const auto &[id, entry] : lineup.carriers()) {
-      if (entry.in_file && scanner.queued_.insert(id).second)
-        scanner.waiting_.push_back(id);
+    for (const auto& [id, entry] : lineup.carriers()) {
+      if (entry.in_file && scanner.queued_.insert(id).second) scanner.waiting_.push_back(id);
     }
   }
   if (scanner.waiting_.empty()) {
-    return absl::FailedPreconditionError(
-        "no carriers to begin with: the carriers file has none");
+    return absl::FailedPreconditionError("no carriers to begin with: the carriers file has none");
   }
   return scanner;
 }
 
-void Scanner::Follow(const LineupCarrier &from) {
-  if (!request_.follow)
-    return;
-  for (const std::string &id : from.listed) {
-    if (queued_.size() >= kCarriersMax)
-      return;
-    if (queued_.insert(id).second)
-      waiting_.push_back(id);
+void Scanner::Follow(const LineupCarrier& from) {
+  if (!request_.follow) return;
+  for (const std::string& id : from.listed) {
+    if (queued_.size() >= kCarriersMax) return;
+    if (queued_.insert(id).second) waiting_.push_back(id);
   }
 }
 
-void Scanner::EndStep(std::string error, const Signal &signal,
-                      std::vector<ScanStep> &steps) {
+void Scanner::EndStep(std::string error, const Signal& signal, std::vector<ScanStep>& steps) {
   ++done_;
-  if (!error.empty())
-    ++failed_;
-  const LineupCarrier *entry = target().Find(current_);
-  if (entry != nullptr)
-    Follow(*entry);
+  if (!error.empty()) ++failed_;
+  const LineupCarrier* entry = target().Find(current_);
+  if (entry != nullptr) Follow(*entry);
   steps.push_back({.carrier = current_,
                    .done = done_,
                    .total = queued_.size(),
@@ -64,14 +54,13 @@ void Scanner::EndStep(std::string error, const Signal &signal,
   current_.clear();
 }
 
-void Scanner::TakeNext(MonoTime now, Reception &reception,
-                       std::vector<ScanStep> &steps, Actions &actions) {
+void Scanner::TakeNext(MonoTime now, Reception& reception, std::vector<ScanStep>& steps,
+                       Actions& actions) {
   while (!waiting_.empty()) {
     current_ = waiting_.front();
-    const LineupCarrier *entry = target().Find(current_);
-    absl::Status taken =
-        entry == nullptr ? absl::NotFoundError("the file has it no longer")
-                         : reception.TakeForScan(entry->carrier, now, actions);
+    const LineupCarrier* entry = target().Find(current_);
+    absl::Status taken = entry == nullptr ? absl::NotFoundError("the file has it no longer")
+                                          : reception.TakeForScan(entry->carrier, now, actions);
     if (absl::IsResourceExhausted(taken) && now - since_ < kTunerPatience) {
       current_.clear();
       deadline_ = now + kLookInterval;
@@ -81,8 +70,7 @@ void Scanner::TakeNext(MonoTime now, Reception &reception,
     since_ = now;
     locked_ = false;
     deadline_ = now + kLookInterval;
-    if (taken.ok())
-      return;
+    if (taken.ok()) return;
     EndStep(std::string(FromAbsl(taken.message())), {}, steps);
   }
   finished_ = true;
@@ -90,8 +78,8 @@ void Scanner::TakeNext(MonoTime now, Reception &reception,
   reception.EndScan(now, actions);
 }
 
-void Scanner::Look(MonoTime now, Reception &reception,
-                   const SiCollector *collector, std::vector<ScanStep> &steps) {
+void Scanner::Look(MonoTime now, Reception& reception, const SiCollector* collector,
+                   std::vector<ScanStep>& steps) {
   deadline_ = now + kLookInterval;
   const auto index = reception.scan_tuner();
   if (!index) {
@@ -105,23 +93,18 @@ void Scanner::Look(MonoTime now, Reception &reception,
     since_ = now;
     return;
   }
-  const Tuner &tuner = reception.tuners()[*index];
-  const bool ours =
-      tuner.carrier() != nullptr && tuner.carrier()->id == current_;
+  const Tuner& tuner = reception.tuners()[*index];
+  const bool ours = tuner.carrier() != nullptr && tuner.carrier()->id == current_;
   const bool locked = ours && tuner.state() == TunerState::kLocked;
   if (locked && !locked_) {
     locked_ = true;
     since_ = now;
   }
-  const bool broken = tuner.state() == TunerState::kBackoff ||
-                      tuner.state() == TunerState::kAbsent;
+  const bool broken = tuner.state() == TunerState::kBackoff || tuner.state() == TunerState::kAbsent;
   if (!locked_) {
-    if (!broken && now - since_ < kLockPatience)
-      return;
-    EndStep(tuner.error().empty() ? "no lock" : tuner.error(), tuner.signal(),
-            steps);
-  } else if (collector != nullptr && collector->has_programs() &&
-             collector->has_services() &&
+    if (!broken && now - since_ < kLockPatience) return;
+    EndStep(tuner.error().empty() ? "no lock" : tuner.error(), tuner.signal(), steps);
+  } else if (collector != nullptr && collector->has_programs() && collector->has_services() &&
              (collector->has_network() || !request_.follow)) {
     EndStep("", tuner.signal(), steps);
   } else if (now - since_ >= kTablesPatience) {
@@ -133,15 +116,11 @@ void Scanner::Look(MonoTime now, Reception &reception,
   since_ = now;
 }
 
-void Scanner::OnTime(MonoTime now, Reception &reception,
-                     const SiCollector *collector, std::vector<ScanStep> &steps,
-                     Actions &actions) {
-  if (finished_ || now < deadline_)
-    return;
-  if (!current_.empty())
-    Look(now, reception, collector, steps);
-  if (current_.empty())
-    TakeNext(now, reception, steps, actions);
+void Scanner::OnTime(MonoTime now, Reception& reception, const SiCollector* collector,
+                     std::vector<ScanStep>& steps, Actions& actions) {
+  if (finished_ || now < deadline_) return;
+  if (!current_.empty()) Look(now, reception, collector, steps);
+  if (current_.empty()) TakeNext(now, reception, steps, actions);
 }
 
 ScanResult Scanner::Result() const {
@@ -151,4 +130,4 @@ ScanResult Scanner::Result() const {
           .failed = failed_};
 }
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -20,82 +20,70 @@ const Carrier kOther = Parse("-f 12441000 -v 13 -5 DVBS2");
 
 // One tuner, and a sky in which some carriers are there.
 class ScannerTest : public ::testing::Test {
-protected:
+ protected:
   ScannerTest() : reception_({.retune_hold = 0s}, {Options()}) {
     lineup_.SetFile({kHome});
     reception_.SetWatched(true, now_);
   }
   static TunerOptions Options() {
-    return {.name = "adapter0",
-            .systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2}};
+    return {.name = "adapter0", .systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2}};
   }
 
-  absl::Status Begin(const ScanRequest &request = {}) {
+  absl::Status Begin(const ScanRequest& request = {}) {
     auto scanner = Scanner::Begin(request, lineup_, now_);
-    if (!scanner.ok())
-      return scanner.status();
+    if (!scanner.ok()) return scanner.status();
     scanner_.emplace(*std::move(scanner));
     return absl::OkStatus();
   }
-  Lineup &Target() {
-    return scanner_->dry_lineup() != nullptr ? *scanner_->dry_lineup()
-                                             : lineup_;
-  }
+  Lineup& Target() { return scanner_->dry_lineup() != nullptr ? *scanner_->dry_lineup() : lineup_; }
 
-  void Do(const Actions &actions) {
-    for (const Action &action : actions) {
-      if (const auto *start = std::get_if<StartRun>(&action)) {
+  void Do(const Actions& actions) {
+    for (const Action& action : actions) {
+      if (const auto* start = std::get_if<StartRun>(&action)) {
         run_ = start->run;
         collector_ = SiCollector();
         const std::string id = reception_.tuners()[0].carrier()->id;
         tuned_.push_back(id);
-        if (there_.contains(id))
-          Lock(id);
-      } else if (const auto *stop = std::get_if<StopRun>(&action)) {
+        if (there_.contains(id)) Lock(id);
+      } else if (const auto* stop = std::get_if<StopRun>(&action)) {
         Actions more;
         reception_.OnExited(stop->run, "", now_, more);
         Do(more);
       }
     }
   }
-  void Lock(const std::string &id) {
+  void Lock(const std::string& id) {
     Actions actions;
     reception_.OnEvent(run_, {Kind::kLock, 0, ""}, now_, actions);
     std::vector<SiTable> tables;
     uint8_t continuity = 0;
     Buffer packets;
-    mpegts::ProgramAssociation pat = {.transport_stream_id = 1,
-                                      .programs = {{1, {}}}};
+    mpegts::ProgramAssociation pat = {.transport_stream_id = 1, .programs = {{1, {}}}};
     Buffer bytes;
     pat.SerializeTo(bytes);
-    mpegts::PacketizeSection(bytes, mpegts::Pid{0}, continuity, packets);
+    collector_.PushSection(bytes, tables);
+    mpegts::PacketizeSection(samples::SdtOf(1, 2, {{1, samples::ServiceDescriptorOf(1, "p", id)}}),
+                             mpegts::Pid{17}, continuity, packets);
     continuity = 0;
-    mpegts::PacketizeSection(
-        samples::SdtOf(1, 2, {{1, samples::ServiceDescriptorOf(1, "p", id)}}),
-        mpegts::Pid{17}, continuity, packets);
-    continuity = 0;
-    mpegts::PacketizeSection(
-        samples::NitOf(2, {},
-                       {{1, 2, samples::SatelliteDeliveryOf()},
-                        {2, 2, samples::Satellite2DeliveryOf()}}),
-        mpegts::Pid{16}, continuity, packets);
+    mpegts::PacketizeSection(samples::NitOf(2, {},
+                                            {{1, 2, samples::SatelliteDeliveryOf()},
+                                             {2, 2, samples::Satellite2DeliveryOf()}}),
+                             mpegts::Pid{16}, continuity, packets);
     collector_.Push(packets, tables);
-    for (const SiTable &table : tables) {
-      if (const auto *sdt = std::get_if<mpegts::ServiceInformation>(&table)) {
+    for (const SiTable& table : tables) {
+      if (const auto* sdt = std::get_if<mpegts::ServiceInformation>(&table)) {
         Target().OnServices(id, *sdt, 1);
       }
-      if (const auto *nit = std::get_if<mpegts::NetworkInformation>(&table)) {
+      if (const auto* nit = std::get_if<mpegts::NetworkInformation>(&table)) {
         Target().OnNetwork(id, *nit, {});
       }
     }
   }
   void Run(Duration time) {
-    for (const MonoTime end = now_ + time; now_ < end && !scanner_->finished();
-         now_ += 50ms) {
+    for (const MonoTime end = now_ + time; now_ < end && !scanner_->finished(); now_ += 50ms) {
       Actions actions;
       const bool any = reception_.scan_tuner().has_value();
-      scanner_->OnTime(now_, reception_, any ? &collector_ : nullptr, steps_,
-                       actions);
+      scanner_->OnTime(now_, reception_, any ? &collector_ : nullptr, steps_, actions);
       Do(actions);
       actions.clear();
       reception_.OnTime(now_, actions);
@@ -203,5 +191,5 @@ TEST_F(ScannerTest, NeedsSomethingToBeginWith) {
   EXPECT_TRUE(absl::IsFailedPrecondition(Begin()));
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

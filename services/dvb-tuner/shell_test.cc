@@ -1,5 +1,4 @@
-// The shells without dvblast: processes, the control socket, the stored lineup,
-// messages.
+// The shells without dvblast: processes, the control socket, the stored lineup, messages.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -25,7 +24,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class ShellTest : public ::testing::Test {
-protected:
+ protected:
   ShellTest() {
     folder_ = std::filesystem::temp_directory_path() / "headwater-tuner-XXXXXX";
     HW_CHECK(mkdtemp(folder_.data()) != nullptr);
@@ -37,15 +36,13 @@ protected:
   }
   ~ShellTest() override { std::filesystem::remove_all(folder_); }
 
-  std::unique_ptr<DvblastProcess> Start(const std::string &script) {
+  std::unique_ptr<DvblastProcess> Start(const std::string& script) {
     auto process = DvblastProcess::Start(
         loop_, "sh", {"-c", script},
-        {.on_output =
-             [this](std::string_view line) { output_.emplace_back(line); },
-         .on_error =
-             [this](std::string_view line) { errors_.emplace_back(line); },
+        {.on_output = [this](std::string_view line) { output_.emplace_back(line); },
+         .on_error = [this](std::string_view line) { errors_.emplace_back(line); },
          .on_exit =
-             [this](const std::string &how) {
+             [this](const std::string& how) {
                how_ = how;
                loop_.Stop();
              }});
@@ -75,8 +72,7 @@ TEST_F(ShellTest, EndsAProcessThatListens) {
 }
 
 TEST_F(ShellTest, KillsAProcessThatDoesNot) {
-  const auto process =
-      Start("trap '' TERM; echo up; while :; do sleep 0.1; done");
+  const auto process = Start("trap '' TERM; echo up; while :; do sleep 0.1; done");
   loop_.At(MonoNow() + 100ms, [&] { process->Stop(); });
   loop_.Run();
   EXPECT_EQ(how_, "dvblast ended by signal 9");
@@ -102,14 +98,13 @@ TEST_F(ShellTest, SaysWhatIsNotInstalled) {
 
 // A dvblast that answers what it is told to, once for each question.
 class FakePeer {
-public:
-  explicit FakePeer(const std::string &path) {
+ public:
+  explicit FakePeer(const std::string& path) {
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
     fd_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    HW_CHECK(bind(fd_, reinterpret_cast<sockaddr *>(&address),
-                  sizeof(address)) == 0);
+    HW_CHECK(bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
   }
   ~FakePeer() { close(fd_); }
   int fd() const { return fd_; }
@@ -117,20 +112,19 @@ public:
     std::vector<uint8_t> bytes(100);
     size_ = sizeof(client_);
     const ssize_t size =
-        recvfrom(fd_, bytes.data(), bytes.size(), 0,
-                 reinterpret_cast<sockaddr *>(&client_), &size_);
+        recvfrom(fd_, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&client_), &size_);
     bytes.resize(size > 0 ? static_cast<size_t>(size) : 0);
     return bytes;
   }
   // To whoever asked last, or to one who asked before.
-  void Send(const std::vector<uint8_t> &bytes) { Send(client_, bytes); }
-  void Send(sockaddr_un client, const std::vector<uint8_t> &bytes) {
-    sendto(fd_, bytes.data(), bytes.size(), 0,
-           reinterpret_cast<sockaddr *>(&client), sizeof(client));
+  void Send(const std::vector<uint8_t>& bytes) { Send(client_, bytes); }
+  void Send(sockaddr_un client, const std::vector<uint8_t>& bytes) {
+    sendto(fd_, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&client),
+           sizeof(client));
   }
-  const sockaddr_un &client() const { return client_; }
+  const sockaddr_un& client() const { return client_; }
 
-private:
+ private:
   int fd_;
   sockaddr_un client_ = {};
   socklen_t size_ = 0;
@@ -142,21 +136,17 @@ TEST_F(ShellTest, AsksOneQuestionAfterTheOther) {
   std::vector<uint8_t> asked;
   loop_.AddFd(peer.fd(), 1, [&](uint32_t) {
     const std::vector<uint8_t> request = peer.Receive();
-    if (request.size() < 2)
-      return;
+    if (request.size() < 2) return;
     asked.push_back(request[1]);
     peer.Send({0x49, 0, 0, 0, 9, 0, 0, 0, request[1]});
   });
   std::vector<uint8_t> answers;
-  for (const ControlCommand command :
-       {ControlCommand::kPat, ControlCommand::kReload}) {
-    control.Ask(ControlRequest(command),
-                [&](const std::optional<ControlReply> &reply) {
-                  ASSERT_TRUE(reply);
-                  answers.push_back(reply->body.at(0));
-                  if (answers.size() == 2)
-                    loop_.Stop();
-                });
+  for (const ControlCommand command : {ControlCommand::kPat, ControlCommand::kReload}) {
+    control.Ask(ControlRequest(command), [&](const std::optional<ControlReply>& reply) {
+      ASSERT_TRUE(reply);
+      answers.push_back(reply->body.at(0));
+      if (answers.size() == 2) loop_.Stop();
+    });
   }
   loop_.Run();
   EXPECT_THAT(answers, ElementsAre(10, 1));
@@ -170,26 +160,22 @@ TEST_F(ShellTest, TakesNoLateAnswerForAnother) {
   bool first = true;
   loop_.AddFd(peer.fd(), 1, [&](uint32_t) {
     const std::vector<uint8_t> request = peer.Receive();
-    if (request.size() < 2)
-      return;
+    if (request.size() < 2) return;
     // The first is answered after its time, to where it came from.
     if (std::exchange(first, false)) {
       loop_.At(MonoNow() + 1100ms, [&, client = peer.client()] {
         peer.Send(client, {0x49, 0, 0, 0, 9, 0, 0, 0, 77});
       });
     } else {
-      loop_.At(MonoNow() + 500ms, [&] {
-        peer.Send({0x49, 0, 0, 0, 9, 0, 0, 0, 2});
-      });
+      loop_.At(MonoNow() + 500ms, [&] { peer.Send({0x49, 0, 0, 0, 9, 0, 0, 0, 2}); });
     }
   });
   std::vector<int> answers;
   for (int i = 0; i < 2; ++i) {
     control.Ask(ControlRequest(ControlCommand::kPat),
-                [&](const std::optional<ControlReply> &reply) {
+                [&](const std::optional<ControlReply>& reply) {
                   answers.push_back(reply ? reply->body.at(0) : -1);
-                  if (answers.size() == 2)
-                    loop_.Stop();
+                  if (answers.size() == 2) loop_.Stop();
                 });
   }
   loop_.Run();
@@ -200,7 +186,7 @@ TEST_F(ShellTest, TakesNoLateAnswerForAnother) {
 TEST_F(ShellTest, SaysAtOnceThatNobodyIsThere) {
   ControlSocketShell control(loop_, folder_ + "/nobody", folder_ + "/own");
   control.Ask(ControlRequest(ControlCommand::kReload),
-              [&](const std::optional<ControlReply> &reply) {
+              [&](const std::optional<ControlReply>& reply) {
                 EXPECT_FALSE(reply);
                 loop_.Stop();
               });
@@ -211,8 +197,7 @@ TEST_F(ShellTest, KeepsTheLineup) {
   const Positions positions = {.standard = "28.2E"};
   Lineup lineup;
   LineupCarrier entry = {
-      .carrier =
-          ParseCarrier("-f 12441000 -v 13 -5 DVBS2 -m QPSK", positions).value(),
+      .carrier = ParseCarrier("-f 12441000 -v 13 -5 DVBS2 -m QPSK", positions).value(),
       .in_network = true,
       .original_network_id = 2,
       .transport_stream_id = 2050,
@@ -244,8 +229,7 @@ TEST_F(ShellTest, RefusesALineupThatIsNone) {
   std::ofstream(folder_ + "/broken") << "\xff\xff\xff\xff rubbish";
   EXPECT_TRUE(absl::IsDataLoss(LoadLineup(folder_ + "/broken", {}, lineup)));
   EXPECT_TRUE(lineup.carriers().empty());
-  EXPECT_THAT(SaveLineup(folder_ + "/no/folder", lineup).ToString(),
-              HasSubstr("/no/folder"));
+  EXPECT_THAT(SaveLineup(folder_ + "/no/folder", lineup).ToString(), HasSubstr("/no/folder"));
 }
 
 v1::AcquireServiceRequest Request() {
@@ -273,27 +257,21 @@ TEST(LeaseFromProtoTest, NamesWhatIsWrong) {
     change(request);
     return LeaseFromProto(request).status().ToString();
   };
-  EXPECT_THAT(error([](auto &r) { r.set_number(0); }), HasSubstr("number"));
-  EXPECT_THAT(error([](auto &r) { r.set_feed("[ff15::1]:40000"); }),
-              HasSubstr("unicast"));
-  EXPECT_THAT(error([](auto &r) { r.set_feed("[::1]"); }), HasSubstr("feed"));
-  EXPECT_THAT(error([](auto &r) { r.set_priority(101); }),
-              HasSubstr("0 to 100"));
-  EXPECT_THAT(error([](auto &r) { r.mutable_service()->add_pids(7); }),
-              HasSubstr("service_id"));
-  EXPECT_THAT(
-      error([](auto &r) { r.mutable_service()->set_service_id(0x10000); }),
-      HasSubstr("16 bits"));
-  EXPECT_THAT(error([](auto &r) { r.mutable_service()->clear_carrier(); }),
-              HasSubstr("carrier"));
-  EXPECT_THAT(error([](auto &r) {
+  EXPECT_THAT(error([](auto& r) { r.set_number(0); }), HasSubstr("number"));
+  EXPECT_THAT(error([](auto& r) { r.set_feed("[ff15::1]:40000"); }), HasSubstr("unicast"));
+  EXPECT_THAT(error([](auto& r) { r.set_feed("[::1]"); }), HasSubstr("feed"));
+  EXPECT_THAT(error([](auto& r) { r.set_priority(101); }), HasSubstr("0 to 100"));
+  EXPECT_THAT(error([](auto& r) { r.mutable_service()->add_pids(7); }), HasSubstr("service_id"));
+  EXPECT_THAT(error([](auto& r) { r.mutable_service()->set_service_id(0x10000); }),
+              HasSubstr("16 bits"));
+  EXPECT_THAT(error([](auto& r) { r.mutable_service()->clear_carrier(); }), HasSubstr("carrier"));
+  EXPECT_THAT(error([](auto& r) {
                 r.mutable_service()->set_service_id(0);
                 r.mutable_service()->add_pids(8191);
               }),
               HasSubstr("PID 8191"));
-  EXPECT_THAT(error([](auto &r) { r.mutable_ttl()->set_seconds(-1); }),
-              HasSubstr("ttl"));
+  EXPECT_THAT(error([](auto& r) { r.mutable_ttl()->set_seconds(-1); }), HasSubstr("ttl"));
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

@@ -12,10 +12,9 @@ mpegts::Packet Clock(uint64_t milliseconds, uint16_t pid = 256) {
 }
 const mpegts::Packet kOther = {.pid = mpegts::Pid{300}};
 
-Duration Send(StreamPacer &pacer, const mpegts::Packet &last, int others) {
+Duration Send(StreamPacer& pacer, const mpegts::Packet& last, int others) {
   Duration time{};
-  for (int i = 0; i < others; ++i)
-    time = pacer.OnPacket(kOther);
+  for (int i = 0; i < others; ++i) time = pacer.OnPacket(kOther);
   time = pacer.OnPacket(last);
   return time;
 }
@@ -33,7 +32,7 @@ TEST(StreamPacerTest, PassesJumpsAtThePaceOfBefore) {
   StreamPacer pacer;
   const Duration start = pacer.OnPacket(Clock(1000));
   Send(pacer, Clock(1040), 9);
-  EXPECT_EQ(Send(pacer, Clock(10), 9) - start, 80ms); // the file begins anew
+  EXPECT_EQ(Send(pacer, Clock(10), 9) - start, 80ms);  // the file begins anew
   EXPECT_EQ(Send(pacer, Clock(50), 9) - start, 120ms);
   EXPECT_EQ(Send(pacer, Clock(99'000), 9) - start, 160ms);
 }
@@ -57,5 +56,5 @@ TEST(StreamPacerTest, NeverGoesBack) {
   }
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

@@ -18,37 +18,35 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 constexpr int64_t kNow = 750516300;
-const Positions kPositions = {.standard = "28.2E",
-                              .by_switch = {"28.2E", "19.2E"}};
+const Positions kPositions = {.standard = "28.2E", .by_switch = {"28.2E", "19.2E"}};
 
-Carrier Parse(std::string_view line) {
-  return ParseCarrier(line, kPositions).value();
-}
+Carrier Parse(std::string_view line) { return ParseCarrier(line, kPositions).value(); }
 const Carrier kHome = Parse("-f 11426500 -v 18 -5 DVBS -s 27500000 -F 23");
 
 // One PID's packets after the other, with continuity.
 class Stream {
-public:
-  std::vector<SiTable> Send(uint16_t pid, const Buffer &section) {
+ public:
+  std::vector<SiTable> Send(uint16_t pid, const Buffer& section) {
     Buffer packets;
-    mpegts::PacketizeSection(section, mpegts::Pid{pid}, continuity_[pid],
-                             packets);
+    mpegts::PacketizeSection(section, mpegts::Pid{pid}, continuity_[pid], packets);
     std::vector<SiTable> tables;
-    collector_.Push(packets, tables);
+    if (pid == 0) {
+      collector_.PushSection(section, tables);
+    } else {
+      collector_.Push(packets, tables);
+    }
     return tables;
   }
-  SiCollector &collector() { return collector_; }
+  SiCollector& collector() { return collector_; }
 
-private:
+ private:
   SiCollector collector_;
   std::map<uint16_t, uint8_t> continuity_;
 };
 
 Buffer Pat(std::initializer_list<uint16_t> programs, uint8_t version = 0) {
-  mpegts::ProgramAssociation table = {.transport_stream_id = 2041,
-                                      .version = version};
-  for (const uint16_t number : programs)
-    table.programs.push_back({number, mpegts::Pid{100}});
+  mpegts::ProgramAssociation table = {.transport_stream_id = 2041, .version = version};
+  for (const uint16_t number : programs) table.programs.push_back({number, mpegts::Pid{100}});
   Buffer out;
   table.SerializeTo(out);
   return out;
@@ -70,14 +68,11 @@ TEST(SiCollectorTest, TellsEachVersionOnce) {
 
 TEST(SiCollectorTest, PutsSectionsTogether) {
   Stream stream;
-  EXPECT_THAT(
-      stream.Send(17, samples::SdtOf(2041, 2, {Row(2, "Two")}, 0, 1, 1)),
-      IsEmpty());
+  EXPECT_THAT(stream.Send(17, samples::SdtOf(2041, 2, {Row(2, "Two")}, 0, 1, 1)), IsEmpty());
   EXPECT_FALSE(stream.collector().has_services());
-  const auto tables =
-      stream.Send(17, samples::SdtOf(2041, 2, {Row(1, "One")}, 0, 0, 1));
+  const auto tables = stream.Send(17, samples::SdtOf(2041, 2, {Row(1, "One")}, 0, 0, 1));
   ASSERT_EQ(tables.size(), 1u);
-  const auto &table = std::get<mpegts::ServiceInformation>(tables[0]);
+  const auto& table = std::get<mpegts::ServiceInformation>(tables[0]);
   ASSERT_EQ(table.services.size(), 2u);
   EXPECT_EQ(table.services[0].service_id, 1);
   EXPECT_TRUE(stream.collector().has_services());
@@ -86,12 +81,8 @@ TEST(SiCollectorTest, PutsSectionsTogether) {
 TEST(SiCollectorTest, BeginsAnewWithAnotherVersion) {
   Stream stream;
   stream.Send(17, samples::SdtOf(2041, 2, {Row(2, "Two")}, 0, 1, 1));
-  EXPECT_THAT(
-      stream.Send(17, samples::SdtOf(2041, 2, {Row(1, "One")}, 1, 0, 1)),
-      IsEmpty());
-  EXPECT_EQ(
-      stream.Send(17, samples::SdtOf(2041, 2, {Row(2, "Two")}, 1, 1, 1)).size(),
-      1u);
+  EXPECT_THAT(stream.Send(17, samples::SdtOf(2041, 2, {Row(1, "One")}, 1, 0, 1)), IsEmpty());
+  EXPECT_EQ(stream.Send(17, samples::SdtOf(2041, 2, {Row(2, "Two")}, 1, 1, 1)).size(), 1u);
 }
 
 TEST(SiCollectorTest, CountsBrokenSections) {
@@ -113,39 +104,36 @@ TEST(SiCollectorTest, ForgetsRatherThanGrow) {
   for (uint16_t id = 0; id < 3000; ++id) {
     Buffer packets;
     const Buffer filler = samples::WithLength(0xf000, Buffer(3500, 0));
-    mpegts::PacketizeSection(samples::SectionOf(0x4a, id, filler, 0, 0, 255),
-                             mpegts::Pid{17}, continuity, packets);
+    mpegts::PacketizeSection(samples::SectionOf(0x4a, id, filler, 0, 0, 255), mpegts::Pid{17},
+                             continuity, packets);
     collector.Push(packets, tables);
   }
   EXPECT_THAT(tables, IsEmpty());
   // It still works.
   Buffer packets;
-  mpegts::PacketizeSection(samples::SdtOf(2041, 2, {Row(1, "One")}),
-                           mpegts::Pid{17}, continuity, packets);
+  mpegts::PacketizeSection(samples::SdtOf(2041, 2, {Row(1, "One")}), mpegts::Pid{17}, continuity,
+                           packets);
   collector.Push(packets, tables);
   EXPECT_EQ(tables.size(), 1u);
 }
 
 class LineupTest : public ::testing::Test {
-protected:
+ protected:
   LineupTest() {
     lineup_.SetFile({kHome});
     lineup_.TakeChanged();
   }
-  void Services(const std::vector<samples::ServiceRow> &rows) {
+  void Services(const std::vector<samples::ServiceRow>& rows) {
     const Buffer bytes = samples::SdtOf(2041, 2, rows);
-    lineup_.OnServices(
-        kHome.id,
-        *mpegts::ServiceInformation::Parse(*mpegts::ParseSection(bytes)), kNow);
+    lineup_.OnServices(kHome.id, *mpegts::ServiceInformation::Parse(*mpegts::ParseSection(bytes)),
+                       kNow);
   }
-  std::set<std::string> Network(const Buffer &bytes,
-                                const std::string &id = kHome.id) {
-    lineup_.OnNetwork(
-        id, *mpegts::NetworkInformation::Parse(*mpegts::ParseSection(bytes)),
-        kPositions);
+  std::set<std::string> Network(const Buffer& bytes, const std::string& id = kHome.id) {
+    lineup_.OnNetwork(id, *mpegts::NetworkInformation::Parse(*mpegts::ParseSection(bytes)),
+                      kPositions);
     return lineup_.Find(id)->listed;
   }
-  const LineupCarrier &Home() { return *lineup_.Find(kHome.id); }
+  const LineupCarrier& Home() { return *lineup_.Find(kHome.id); }
 
   Lineup lineup_;
 };
@@ -155,23 +143,21 @@ TEST_F(LineupTest, LearnsServices) {
   EXPECT_THAT(lineup_.TakeChanged(), ElementsAre("28.2E 11426.5H"));
   EXPECT_EQ(Home().transport_stream_id, 2041);
   EXPECT_EQ(Home().read, kNow);
-  EXPECT_EQ(Home().services.at(0x1041), (Service{.id = 0x1041,
-                                                 .type = ServiceType::kRadio,
-                                                 .name = "Radio 1",
-                                                 .provider = "BBC"}));
+  EXPECT_EQ(
+      Home().services.at(0x1041),
+      (Service{.id = 0x1041, .type = ServiceType::kRadio, .name = "Radio 1", .provider = "BBC"}));
   EXPECT_EQ(Home().services.at(0x1042).type, ServiceType::kTv);
   Services({Row(0x1041, "Radio 1", 2), Row(0x1042, "One")});
   EXPECT_THAT(lineup_.TakeChanged(), IsEmpty());
 }
 
 TEST_F(LineupTest, FollowsANetwork) {
-  const auto ids = Network(
-      samples::NitOf(2, samples::DescriptorOf(0x40, {'A', 's', 't', 'r', 'a'}),
-                     {{2041, 2, samples::SatelliteDeliveryOf()},
-                      {2050, 2, samples::Satellite2DeliveryOf()},
-                      {2060, 2, {}}}));
+  const auto ids = Network(samples::NitOf(2, samples::DescriptorOf(0x40, {'A', 's', 't', 'r', 'a'}),
+                                          {{2041, 2, samples::SatelliteDeliveryOf()},
+                                           {2050, 2, samples::Satellite2DeliveryOf()},
+                                           {2060, 2, {}}}));
   EXPECT_THAT(ids, ElementsAre("28.2E 11426.5H", "28.2E 12441V"));
-  const LineupCarrier *found = lineup_.Find("28.2E 12441V");
+  const LineupCarrier* found = lineup_.Find("28.2E 12441V");
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->carrier.Command(),
             "-f 12441000 -v 13 -5 DVBS2 -s 29500000 -F 89 -m PSK_8 -R 35");
@@ -185,8 +171,7 @@ TEST_F(LineupTest, FollowsANetwork) {
 
 TEST_F(LineupTest, KnowsATransmissionWhoseTableRounds) {
   lineup_.SetFile({kHome, Parse("-f 12440000 -v 13 -5 DVBS2 -s 29500000")});
-  const auto ids = Network(
-      samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}}));
+  const auto ids = Network(samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}}));
   EXPECT_THAT(ids, ElementsAre("28.2E 12440V"));
   EXPECT_EQ(lineup_.carriers().size(), 2u);
 }
@@ -194,23 +179,19 @@ TEST_F(LineupTest, KnowsATransmissionWhoseTableRounds) {
 TEST_F(LineupTest, TakesTheWayToTheDishFromHome) {
   const Carrier home = Parse("-f 11426500 -v 18 -5 DVBS -S 2 -k 3");
   lineup_.SetFile({home});
-  const Buffer nit =
-      samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}});
+  const Buffer nit = samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}});
   ASSERT_THAT(Network(nit, home.id), ElementsAre("19.2E 12441V"));
-  EXPECT_THAT(lineup_.Find("19.2E 12441V")->carrier.Command(),
-              ::testing::EndsWith("-S 2 -k 3"));
+  EXPECT_THAT(lineup_.Find("19.2E 12441V")->carrier.Command(), ::testing::EndsWith("-S 2 -k 3"));
 }
 
 TEST_F(LineupTest, GivesChannelNumbersOfNetworkBeforeBouquet) {
   Services({Row(0x1041, "Radio 1"), Row(0x1042, "One")});
   const auto lcn = [](uint16_t service, uint8_t number) {
-    return samples::DescriptorOf(0x83,
-                                 {static_cast<uint8_t>(service >> 8),
-                                  static_cast<uint8_t>(service), 0xfc, number});
+    return samples::DescriptorOf(
+        0x83, {static_cast<uint8_t>(service >> 8), static_cast<uint8_t>(service), 0xfc, number});
   };
-  Network(samples::NitOf(
-      9, {}, {{2041, 2, samples::Join({lcn(0x1041, 5), lcn(0x1042, 6)})}},
-      mpegts::NetworkInformation::kBouquet));
+  Network(samples::NitOf(9, {}, {{2041, 2, samples::Join({lcn(0x1041, 5), lcn(0x1042, 6)})}},
+                         mpegts::NetworkInformation::kBouquet));
   EXPECT_EQ(Home().services.at(0x1041).channel_number, 5);
   Network(samples::NitOf(2, {}, {{2041, 2, lcn(0x1041, 101)}}));
   EXPECT_EQ(Home().services.at(0x1041).channel_number, 101);
@@ -227,11 +208,10 @@ TEST_F(LineupTest, TellsTheDifference) {
   Services({Row(1, "One"), Row(2, "Two HD"), Row(4, "Four", 2)});
   Network(samples::NitOf(2, {}, {{2050, 2, samples::Satellite2DeliveryOf()}}));
   EXPECT_THAT(Lineup::Difference(before, lineup_),
-              UnorderedElementsAre(
-                  LineupChange{kRemoved, kHome.id, 3, "Three", {}},
-                  LineupChange{kChanged, kHome.id, 2, "Two HD", {"name"}},
-                  LineupChange{kAdded, kHome.id, 4, "Four", {}},
-                  LineupChange{kAdded, "28.2E 12441V", 0, "", {}}));
+              UnorderedElementsAre(LineupChange{kRemoved, kHome.id, 3, "Three", {}},
+                                   LineupChange{kChanged, kHome.id, 2, "Two HD", {"name"}},
+                                   LineupChange{kAdded, kHome.id, 4, "Four", {}},
+                                   LineupChange{kAdded, "28.2E 12441V", 0, "", {}}));
   EXPECT_THAT(Lineup::Difference(lineup_, lineup_), IsEmpty());
 }
 
@@ -250,18 +230,16 @@ TEST_F(LineupTest, KeepsWhatANetworkListsWhenTheFileHasItNoMore) {
 TEST_F(LineupTest, AddsProgramsWithoutNames) {
   Services({Row(1, "One")});
   const mpegts::ProgramAssociation pat = {
-      .transport_stream_id = 2041,
-      .programs = {{1, mpegts::Pid{100}}, {9, mpegts::Pid{109}}}};
+      .transport_stream_id = 2041, .programs = {{1, mpegts::Pid{100}}, {9, mpegts::Pid{109}}}};
   lineup_.OnPrograms(kHome.id, pat, kNow);
   EXPECT_EQ(Home().services.at(1).name, "One");
   EXPECT_EQ(Home().services.at(9).name, "");
 }
 
 class GuideTest : public ::testing::Test {
-protected:
-  void Events(const Buffer &bytes, int64_t now = kNow) {
-    guide_.OnEvents(
-        *mpegts::EventInformation::Parse(*mpegts::ParseSection(bytes)), now);
+ protected:
+  void Events(const Buffer& bytes, int64_t now = kNow) {
+    guide_.OnEvents(*mpegts::EventInformation::Parse(*mpegts::ParseSection(bytes)), now);
   }
   static samples::EventRow Event(uint16_t id, std::string_view title) {
     return {id,
@@ -287,8 +265,7 @@ TEST_F(GuideTest, KnowsWhatIsOn) {
 }
 
 TEST_F(GuideTest, CollectsSchedulesAndForgetsThePast) {
-  Events(samples::EitOf(0x50, 0x1041, 2041, 2, {Event(1, "A"), Event(2, "B")},
-                        0, 0));
+  Events(samples::EitOf(0x50, 0x1041, 2041, 2, {Event(1, "A"), Event(2, "B")}, 0, 0));
   EXPECT_EQ(guide_.programmes().at(key_).events.size(), 2u);
   EXPECT_THAT(guide_.TakeChanged(), ElementsAre(key_));
   EXPECT_EQ(guide_.Present(key_), nullptr);
@@ -298,16 +275,14 @@ TEST_F(GuideTest, CollectsSchedulesAndForgetsThePast) {
 
 TEST_F(GuideTest, IsBounded) {
   for (int i = 0; i < 1100; ++i) {
-    Events(samples::EitOf(0x50, 0x1041, 2041, 2,
-                          {Event(static_cast<uint16_t>(i), "A")}));
+    Events(samples::EitOf(0x50, 0x1041, 2041, 2, {Event(static_cast<uint16_t>(i), "A")}));
   }
   EXPECT_EQ(guide_.programmes().at(key_).events.size(), Guide::kEventsMax);
   for (int i = 0; i < 5000; ++i) {
-    Events(
-        samples::EitOf(0x50, static_cast<uint16_t>(i), 1, 1, {Event(1, "A")}));
+    Events(samples::EitOf(0x50, static_cast<uint16_t>(i), 1, 1, {Event(1, "A")}));
   }
   EXPECT_EQ(guide_.programmes().size(), Guide::kServicesMax);
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

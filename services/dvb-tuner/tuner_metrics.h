@@ -15,55 +15,54 @@
 
 namespace headwater::tuner {
 
-// The service's metrics; docs/metrics.md says what each means. The cores count,
-// Update carries their numbers over. Labels are closed sets: configured tuners,
-// states, reasons.
+// The service's metrics; docs/metrics.md says what each means. The cores count, Update carries
+// their numbers over. Labels are closed sets: configured tuners, states, reasons.
 class TunerMetrics {
-public:
-  TunerMetrics(prometheus::Registry &registry, const Reception &reception);
+ public:
+  TunerMetrics(prometheus::Registry& registry, const Reception& reception);
 
-  void Update(TunerShell &shell, size_t readers);
+  void Update(TunerShell& shell, size_t readers);
 
-private:
+ private:
   // A counter that follows a total kept elsewhere.
   class Follower {
-  public:
-    explicit Follower(prometheus::Counter &counter) : counter_(&counter) {}
+   public:
+    explicit Follower(prometheus::Counter& counter) : counter_(&counter) {}
     void Set(uint64_t total) {
       counter_->Increment(static_cast<double>(total - last_));
       last_ = total;
     }
 
-  private:
-    prometheus::Counter *counter_;
+   private:
+    prometheus::Counter* counter_;
     uint64_t last_ = 0;
   };
   struct PerTuner {
-    std::array<prometheus::Gauge *, 7> states;
-    prometheus::Gauge *bits_per_second;
-    prometheus::Gauge *snr;
-    prometheus::Gauge *strength;
-    prometheus::Gauge *bit_error_rate;
+    std::array<prometheus::Gauge*, 7> states;
+    prometheus::Gauge* bits_per_second;
+    prometheus::Gauge* snr;
+    prometheus::Gauge* strength;
+    prometheus::Gauge* bit_error_rate;
     Follower continuity_errors;
     Follower transport_errors;
     Follower restarts;
     Follower locks_lost;
 
-    void Update(const Tuner &tuner);
+    void Update(const Tuner& tuner);
   };
 
   std::vector<PerTuner> tuners_;
-  std::array<prometheus::Gauge *, 5> leases_;
+  std::array<prometheus::Gauge*, 5> leases_;
   std::map<std::string, Follower> failed_;
   Follower refused_busy_;
   Follower refused_impossible_;
   Follower preempted_;
   Follower bad_sections_;
-  prometheus::Gauge *carriers_;
-  prometheus::Gauge *services_;
-  prometheus::Gauge *scanning_;
-  prometheus::Gauge *readers_;
-  prometheus::Histogram *start_seconds_;
+  prometheus::Gauge* carriers_;
+  prometheus::Gauge* services_;
+  prometheus::Gauge* scanning_;
+  prometheus::Gauge* readers_;
+  prometheus::Histogram* start_seconds_;
 };
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner

@@ -8,29 +8,23 @@ namespace {
 using Kind = TunerChoice::Kind;
 
 Carrier Parse(std::string_view line) {
-  return ParseCarrier(line,
-                      {.standard = "28.2E", .by_switch = {"28.2E", "19.2E"}})
-      .value();
+  return ParseCarrier(line, {.standard = "28.2E", .by_switch = {"28.2E", "19.2E"}}).value();
 }
 
 class TunerPoolTest : public ::testing::Test {
-protected:
+ protected:
   TunerPoolTest() {
-    satellite_.systems =
-        wide_.systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2};
+    satellite_.systems = wide_.systems = {DeliverySystem::kDvbs, DeliverySystem::kDvbs2};
     satellite_.positions = {"28.2E"};
     wide_.systems.push_back(DeliverySystem::kDvbt);
     terrestrial_.systems = {DeliverySystem::kDvbt, DeliverySystem::kDvbt2};
     network_ = {.name = "network0", .kind = TunerKind::kNetwork};
   }
-  TunerUse Use(const TunerOptions &options, std::string carrier = "",
+  TunerUse Use(const TunerOptions& options, std::string carrier = "",
                std::optional<uint32_t> priority = std::nullopt) {
-    return {.options = &options,
-            .carrier = std::move(carrier),
-            .priority = priority};
+    return {.options = &options, .carrier = std::move(carrier), .priority = priority};
   }
-  TunerChoice Choose(const std::vector<TunerUse> &uses,
-                     std::optional<uint32_t> priority = 50) {
+  TunerChoice Choose(const std::vector<TunerUse>& uses, std::optional<uint32_t> priority = 50) {
     return ChooseTuner(uses, {&a_, false, priority});
   }
 
@@ -40,13 +34,11 @@ protected:
 };
 
 TEST_F(TunerPoolTest, SharesWhatIsTunedAlready) {
-  EXPECT_EQ(Choose({Use(satellite_), Use(satellite_, a_.id, 10)}),
-            (TunerChoice{Kind::kShare, 1}));
+  EXPECT_EQ(Choose({Use(satellite_), Use(satellite_, a_.id, 10)}), (TunerChoice{Kind::kShare, 1}));
 }
 
 TEST_F(TunerPoolTest, TakesTheFreeTunerThatCanDoLeast) {
-  EXPECT_EQ(Choose({Use(wide_), Use(satellite_)}),
-            (TunerChoice{Kind::kTake, 1}));
+  EXPECT_EQ(Choose({Use(wide_), Use(satellite_)}), (TunerChoice{Kind::kTake, 1}));
 }
 
 TEST_F(TunerPoolTest, SparesWhatHasJustBeenReleased) {
@@ -71,17 +63,14 @@ TEST_F(TunerPoolTest, PreemptsTheLowestIfItIsLower) {
 TEST_F(TunerPoolTest, TakesAScansTunerBeforeALease) {
   TunerUse scan = Use(satellite_, b_.id);
   scan.scanning = true;
-  EXPECT_EQ(Choose({Use(satellite_, "x", 0), scan}),
-            (TunerChoice{Kind::kPreempt, 1}));
+  EXPECT_EQ(Choose({Use(satellite_, "x", 0), scan}), (TunerChoice{Kind::kPreempt, 1}));
   // Without any priority of its own a lease takes it as well.
   EXPECT_EQ(Choose({scan}, 0), (TunerChoice{Kind::kPreempt, 0}));
 }
 
 TEST_F(TunerPoolTest, GivesAScanFreeTunersAlone) {
-  EXPECT_EQ(Choose({Use(satellite_, b_.id, 0)}, std::nullopt).kind,
-            Kind::kBusy);
-  EXPECT_EQ(Choose({Use(satellite_, b_.id)}, std::nullopt),
-            (TunerChoice{Kind::kTake, 0}));
+  EXPECT_EQ(Choose({Use(satellite_, b_.id, 0)}, std::nullopt).kind, Kind::kBusy);
+  EXPECT_EQ(Choose({Use(satellite_, b_.id)}, std::nullopt), (TunerChoice{Kind::kTake, 0}));
 }
 
 TEST_F(TunerPoolTest, KnowsWhatCanNeverBeReceived) {
@@ -109,10 +98,9 @@ TEST_F(TunerPoolTest, TakesAnAbsentTunerWhenThereIsNoOther) {
   TunerUse absent = Use(satellite_, a_.id);
   absent.absent = true;
   EXPECT_EQ(Choose({absent, Use(wide_)}), (TunerChoice{Kind::kTake, 1}));
-  EXPECT_EQ(Choose({absent, Use(wide_, b_.id, 10)}),
-            (TunerChoice{Kind::kPreempt, 1}));
+  EXPECT_EQ(Choose({absent, Use(wide_, b_.id, 10)}), (TunerChoice{Kind::kPreempt, 1}));
   EXPECT_EQ(Choose({absent}), (TunerChoice{Kind::kTake, 0}));
 }
 
-} // namespace
-} // namespace headwater::tuner
+}  // namespace
+}  // namespace headwater::tuner

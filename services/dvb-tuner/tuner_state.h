@@ -11,20 +11,20 @@ enum class TunerState : uint8_t {
   kFree,
   kTuning,
   kLocked,
-  kLost,    // was locked
-  kBackoff, // dvblast has ended by itself and is started again later
-  kAbsent,  // the device is not there; looked for again later
-  kClosing, // dvblast is ending because we want it to
+  kLost,     // was locked
+  kBackoff,  // dvblast has ended by itself and is started again later
+  kAbsent,   // the device is not there; looked for again later
+  kClosing,  // dvblast is ending because we want it to
 };
 
 enum class TunerEvent : uint8_t {
-  kAssigned, // a carrier is wanted
+  kAssigned,  // a carrier is wanted
   kLock,
   kUnlock,
-  kExited,   // dvblast has ended
-  kNoDevice, // and said that there is no device
-  kRetry,    // the wait is over and the carrier still wanted
-  kDropped,  // the carrier is not wanted any more, or another one is
+  kExited,    // dvblast has ended
+  kNoDevice,  // and said that there is no device
+  kRetry,     // the wait is over and the carrier still wanted
+  kDropped,   // the carrier is not wanted any more, or another one is
 };
 
 struct TunerTransition {
@@ -62,4 +62,4 @@ std::optional<TunerState> Next(TunerState from, TunerEvent event);
 std::string_view ToString(TunerState state);
 std::string_view ToString(TunerEvent event);
 
-} // namespace headwater::tuner
+}  // namespace headwater::tuner
