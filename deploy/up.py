@@ -233,20 +233,14 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def wanted(name: str, arguments: argparse.Namespace) -> bool:
-    if arguments.service:
-        return name in arguments.service
-    if name not in OPTIONAL:
-        return True
-    try:
-        return name in tomllib.loads(arguments.config.read_text())
-    except (OSError, tomllib.TOMLDecodeError):
-        return False  # the other services say what is wrong with it
-
-
 def main() -> int:
     arguments = parse_arguments()
-    names = [name for name in SERVICES if wanted(name, arguments)]
+    try:
+        config = tomllib.loads(arguments.config.read_text())
+    except (OSError, ValueError):
+        config = {}  # the first service's --check-config says what is wrong with it, and where
+    names = [name for name in SERVICES if not arguments.service or name in arguments.service]
+    names = [name for name in names if name not in OPTIONAL or name in config or arguments.service]
     missing = [name for name in names if not (arguments.bin_dir / name).exists()]
     if missing:
         say(f"not built: {', '.join(missing)} in {arguments.bin_dir}: run ./headwater build")

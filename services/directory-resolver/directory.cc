@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/common/base/status_macros.h"
+#include "services/common/plan/dvb_number.h"
 #include "services/common/plan/plan_text.h"
 
 namespace headwater::directory_resolver {
@@ -62,6 +63,26 @@ absl::StatusOr<const Station*> Directory::Resolve(uint32_t number) const {
       row == nullptr
           ? fmt::format("number {} is in no directory", NumberText(number))
           : fmt::format("directory {} has no station {}", row->directory, NumberText(number)));
+}
+
+absl::StatusOr<Station> Directory::ResolveToPlay(uint32_t number) const {
+  const absl::StatusOr<const Station*> known = Resolve(number);
+  if (known.ok()) return **known;
+  const std::optional<DvbNumber> dvb = DvbNumber::Decode(number);
+  // A service that is gone has its number still.
+  if (!absl::IsNotFound(known.status()) || !dvb || book_.Find(number) != nullptr)
+    return known.status();
+  const auto carrier = Resolve(number - dvb->service_id);
+  if (!carrier.ok() || !(*carrier)->dvb ||
+      (*carrier)->directory != plan_.PrefixOf(number)->directory)
+    return known.status();
+  Station station = **carrier;
+  station.number = number;
+  station.title = fmt::format("Service {} ({})", dvb->service_id, station.dvb->carrier);
+  station.tags.clear();
+  station.dvb->service_id = dvb->service_id;
+  station.dvb->type = DvbType::kUnknown;
+  return station;
 }
 
 const KnownFormat* Directory::FormatOf(uint32_t number) const {

@@ -105,6 +105,10 @@ class Directory {
   // The station as it is played, under the number asked for also when that is an alias. NOT_FOUND
   // names the number and the directory that should hold it; FAILED_PRECONDITION: it is disabled.
   absl::StatusOr<const Station*> Resolve(uint32_t number) const;
+  // What a session is to play: that station; or, of a carrier whose numbers are made from frequency
+  // and service id, a service that no table has told of yet: the tuner finds out whether it is
+  // there. Errors as Resolve.
+  absl::StatusOr<Station> ResolveToPlay(uint32_t number) const;
   const KnownFormat* FormatOf(uint32_t number) const;
   // Keeps the format that a play has shown. Nothing: it is known already. NOT_FOUND: no such
   // station. INVALID_ARGUMENT: not a format.

@@ -63,8 +63,8 @@ grpc::ServerUnaryReactor* DirectoryService::Resolve(grpc::CallbackServerContext*
                                                     const pb::ResolveRequest* request,
                                                     pb::ResolveResponse* response) {
   return OnLoop(context, loop_, [this, request, response, arrived = MonoNow()] {
-    const absl::StatusOr<const Station*> station = shell_.directory().Resolve(request->number());
-    if (station.ok()) *response->mutable_station() = StationMessage(**station);
+    const auto station = shell_.directory().ResolveToPlay(request->number());
+    if (station.ok()) *response->mutable_station() = StationMessage(*station);
     shell_.metrics().OnResolved(station.ok(), MonoNow() - arrived);
     return station.status();
   });

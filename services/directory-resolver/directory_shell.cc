@@ -153,6 +153,9 @@ absl::Status DirectoryShell::TakeFeed(const FeedTake& take) {
 
 absl::Status DirectoryShell::ReportPlay(uint32_t number, const PlayResult& result,
                                         const KnownFormat* known) {
+  // Played before its tables were read: there is nothing to keep it with yet.
+  if (!directory_.Resolve(number).ok() && directory_.ResolveToPlay(number).ok())
+    return absl::OkStatus();
   std::optional<StoredFormat> learnt;
   if (known != nullptr && directory_.ShowsFormat(number, result)) {
     ASSIGN_OR_RETURN(learnt, directory_.LearnFormat(number, *known, WallNow()));

@@ -108,6 +108,26 @@ TEST_F(DvbLineupTest, MakesNumbersFromFrequencyPolarisationAndService) {
   EXPECT_THAT((*directory_.Resolve(0xcb5a0000))->tags, ElementsAre("carrier"));
 }
 
+TEST_F(DvbLineupTest, PlaysAServiceThatNoTableHasToldOfYet) {
+  options_.directories = {Dvb("dvb", {0xC0000000, 2, ""})};
+  Load({Satellite("11426.5H", 11'426'500, 18)});
+  EXPECT_FALSE(directory_.Resolve(0xcb5a1041).ok());
+  const auto station = directory_.ResolveToPlay(0xcb5a1041);
+  ASSERT_TRUE(station.ok()) << station.status();
+  EXPECT_EQ(station->number, 0xcb5a1041u);
+  EXPECT_EQ(station->title, "Service 4161 (11426.5H)");
+  EXPECT_EQ(station->dvb->carrier, "11426.5H");
+  EXPECT_EQ(station->dvb->service_id, 0x1041);
+  // Of no carrier that is known.
+  EXPECT_TRUE(absl::IsNotFound(directory_.ResolveToPlay(0xcb5b1041).status()));
+
+  // One that was there and is gone is not tried.
+  Load({Satellite("11426.5H", 11'426'500, 18, {kRadio1})});
+  EXPECT_EQ(directory_.ResolveToPlay(0xcb5a1041)->title, "BBC Radio 1");
+  Load({Satellite("11426.5H", 11'426'500, 18)});
+  EXPECT_TRUE(absl::IsNotFound(directory_.ResolveToPlay(0xcb5a1041).status()));
+}
+
 TEST_F(DvbLineupTest, KnowsTheFormatAtOnce) {
   options_.directories = {Dvb("dvb", {0xC0000000, 2, ""})};
   Load({Satellite("11426.5H", 11'426'500, 18, {kRadio1})});

@@ -21,9 +21,10 @@ constexpr uint8_t kRepeated = 0x20;
 constexpr uint8_t kTable = 0x40;
 constexpr uint8_t kMedia = 0x80;
 
-// Of a packet's second to sixth byte.
+// Of a packet's second to sixth byte (ISO 13818-1 section 2.4.3.2).
 constexpr uint16_t kErrorIndicator = 0x8000;
 constexpr uint16_t kPidMask = 0x1fff;
+constexpr uint8_t kScrambled = 0xc0;
 constexpr uint8_t kHasAdaptation = 0x20;
 constexpr uint8_t kHasPayload = 0x10;
 constexpr uint8_t kDiscontinuity = 0x80;
@@ -43,7 +44,8 @@ void FeedInspector::OnPacket(Bytes packet) {
   any_ = true;
   uint8_t& state = pids_[Index(pid)];
   CheckContinuity(state, packet);
-  if ((state & kMedia) != 0) media_ = true;
+  // What stays scrambled is nothing to hear or see.
+  if ((state & kMedia) != 0 && (packet[3] & kScrambled) == 0) media_ = true;
   if ((state & kTable) != 0) OnTable(pid, packet);
 }
 

@@ -34,7 +34,7 @@ class DvbScene:
             "tuners": [{"name": f"adapter{n}", "adapter": n, "delivery_systems": ["DVBS", "DVBS2"]} for n in range(tuners)],
         }
         headend.config["directory-resolver"]["directory"].append(
-            {"name": "satellite", "kind": "dvb", "prefix": "0xC0000000/2", "linger": "1s", "local": True}
+            {"name": "satellite", "kind": "dvb", "prefix": "0xC0000000/2", "linger": "1s"}
         )
         self._give_cards_to_the_tuner()
         self.tuner = TunerClient(headend.run_dir / "dvb-tuner.sock", lambda: headend.pid("dvb-tuner"))
@@ -52,6 +52,8 @@ class DvbScene:
     def start(self) -> "DvbScene":
         self.headend.start()
         self.capture = Capture(self.headend.ns, self.headend.link.name)
+        # The carriers' way from the tuner to the catalogue: a join before that is tried again a second later.
+        eventually(lambda: "carrier" in self.headend.ctl("station", "list", check=False).stdout.lower(), 15, "the tuner's lineup")
         return self
 
     # ---- what is on the link
