@@ -60,7 +60,7 @@ Station ToStation(const Placed& placed) {
   station.logo_url = std::move(row.logo_url);
   station.details = std::move(row.details);
   station.added = placed.added;
-  station.dvb = row.dvb;
+  station.dvb = std::move(row.dvb);
   return station;
 }
 

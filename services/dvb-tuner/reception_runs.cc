@@ -50,6 +50,7 @@ void Reception::OnExited(uint64_t run, const std::string& text, MonoTime now, Ac
   programs_.erase(run);
   Perform(*tuner, tuners_[*tuner].OnExited(text, next_run_, now), now, actions);
   FollowTuner(*tuner, now);
+  LeaveAbsent(*tuner, now, actions);
 }
 
 // A lease is where its tuner is.
@@ -264,6 +265,7 @@ void Reception::OnTime(MonoTime now, Actions& actions) {
     if (due || orders.start || orders.stop) Perform(i, orders, now, actions);
     FollowTuner(i, now);
   }
+  // One that could be had instead may be free by now.
   for (size_t i = 0; i < tuners_.size(); ++i) LeaveAbsent(i, now, actions);
   ExpireLeases(now, actions);
   for (auto& [number, lease] : leases_) CheckLease(lease, now, actions);

@@ -175,7 +175,7 @@ TEST_F(ScannerTest, GivesUpWhenNoTunerBecomesFree) {
                           .service = {.carrier = "x", .service_id = 1},
                           .feed = {IpAddress::V4(0x7f000001), 40000},
                           .holder = "somebody"};
-  reception_ = Reception({.lock_patience = 10min}, {Options()});
+  reception_ = Reception({.lock_patience = 10min, .silence_max = 10min}, {Options()});
   reception_.SetWatched(true, now_);
   Actions actions;
   ASSERT_TRUE(reception_.Acquire(request, kOther, now_, actions).ok());
