@@ -235,8 +235,8 @@ start_timeout = "20s"
 
 TEST(DirectoryConfigTest, SaysWhatATunersDirectoryMayHave) {
   const auto refused = [](const std::string& prefix, const std::string& keys) {
-    return std::string(Read("[[directory-resolver.directory]]\nname = \"a\"\nprefix = \"" +
-                            prefix + "\"\nkind = \"dvb\"\n" + keys)
+    return std::string(Read("[[directory-resolver.directory]]\nname = \"a\"\nprefix = \"" + prefix +
+                            "\"\nkind = \"dvb\"\n" + keys)
                            .status.message());
   };
   const auto encoded = [&](const std::string& keys) { return refused("0xC0000000/2", keys); };

@@ -5,7 +5,8 @@ namespace headwater {
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // Despite its name the time that one attempt may take: a peer on a busy machine is slow, not gone.
+  // Despite its name the time that one attempt may take: a peer on a busy machine is slow, not
+  // gone.
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 500);
   // Every channel its own connections, so that one endpoint's trouble is its own.
