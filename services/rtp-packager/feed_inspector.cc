@@ -44,8 +44,9 @@ void FeedInspector::OnPacket(Bytes packet) {
   any_ = true;
   uint8_t& state = pids_[Index(pid)];
   CheckContinuity(state, packet);
-  // What stays scrambled is nothing to hear or see.
-  if ((state & kMedia) != 0 && (packet[3] & kScrambled) == 0) media_ = true;
+  // A clock alone, or what stays scrambled, is nothing to hear or see.
+  const bool is_clear = (packet[3] & kHasPayload) != 0 && (packet[3] & kScrambled) == 0;
+  if ((state & kMedia) != 0 && is_clear) media_ = true;
   if ((state & kTable) != 0) OnTable(pid, packet);
 }
 

@@ -40,12 +40,16 @@ TEST_F(FeedInspectorTest, MediaIsWhatAMapNames) {
   EXPECT_FALSE(inspector_.TakeMedia()) << "only once";
 }
 
-TEST_F(FeedInspectorTest, WhatStaysScrambledIsNoMedia) {
+TEST_F(FeedInspectorTest, WhatStaysScrambledIsNoMediaNorIsAClockAlone) {
   ServiceTables tables;
   Push(tables.Association());
   Push(tables.Map());
   std::vector<uint8_t> packet = MediaPacket(Pid(0x101), 0);
   packet[3] |= 0x80;
+  Push(packet);
+  EXPECT_FALSE(inspector_.TakeMedia());
+  packet[3] = 0x20;  // no payload
+  packet[4] = 183;
   Push(packet);
   EXPECT_FALSE(inspector_.TakeMedia());
   EXPECT_TRUE(inspector_.TakeAny());

@@ -22,6 +22,9 @@ def server(module_lab, bin_dir) -> tuple[Scene, Behaviours]:
     scene = Scene(module_lab, Headend(module_lab, bin_dir))
     behaviours = Behaviours(scene.headend.internet)
     scene.headend.config["rtp-packager"] = behaviours.packager_config
+    # A hundred and fifty starts at once with sanitizers, beside other tests: each step may wait for the others.
+    scene.headend.config["session-manager"]["call_timeout"] = "20s"
+    scene.headend.config["directory-resolver"]["directory"][0]["start_timeout"] = "30s"
     stations = {FIRST_NUMBER: ("Good", scene.url)}
     for i, row in enumerate(ROWS):
         stations[FIRST_NUMBER + 1 + i] = (row.name, *behaviours.urls(row))
