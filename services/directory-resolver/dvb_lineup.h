@@ -68,7 +68,7 @@ std::vector<DvbCarrier> MergeLineup(const std::vector<DvbCarrier>& before,
                                     std::vector<DvbCarrier> told,
                                     absl::FunctionRef<bool(const std::string& id)> is_read);
 
-// Whether a directory's numbers are made from frequency and service (DESIGN section 3), not
+// Whether a directory's numbers are made from frequency and service (dvb_number.h), not
 // assigned.
 bool HasEncodedNumbers(const NumberPrefix& prefix);
 

@@ -474,10 +474,15 @@ void TunerShell::LogTuners() {
     const Carrier* carrier = tuner.carrier();
     std::string state(ToString(tuner.state()));
     if (std::exchange(logged_tuners_[i], state) == state) continue;
-    log_.Info("tuner", {{"tuner", tuner.options().name},
-                        {"state", state},
-                        {"carrier", carrier != nullptr ? carrier->id : ""},
-                        {"error", tuner.error()}});
+    const bool alarm = tuner.state() == TunerState::kLost ||
+                       tuner.state() == TunerState::kBackoff ||
+                       tuner.state() == TunerState::kAbsent;
+    // Somebody may have to go to the dish.
+    const auto write = alarm ? &Logger::Warning : &Logger::Info;
+    (log_.*write)("tuner", {{"tuner", tuner.options().name},
+                            {"state", state},
+                            {"carrier", carrier != nullptr ? carrier->id : ""},
+                            {"error", tuner.error()}});
   }
 }
 

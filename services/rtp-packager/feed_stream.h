@@ -33,7 +33,7 @@ struct FeedStats {
 // whoever sends it sends to the clock. Timestamps are the time of arrival since the stream was
 // made. It is Ready once PAT, PMT and a packet of a stream that this names have come; nothing is
 // kept meanwhile. When nothing but tables has come for silence_after, null packets and the last
-// tables go on in its place (DESIGN 2.8), until media is back or the silence limit is over. Pure;
+// tables go on in its place, until media is back or the silence limit is over. Pure;
 // loop thread only.
 class FeedStream : public MediaStream {
  public:

@@ -29,7 +29,7 @@ struct IntakeOptions {
 
 // What one opening of a source gives, in frames that may be sent: cut by a framer as they are, or
 // made by a transcoder when there is no RTP payload for what comes, or when it is not what was
-// announced (DESIGN 2.7). A source that changes is followed both ways, in the order of its media:
+// announced. A source that changes is followed both ways, in the order of its media:
 // when it returns to what was announced, its frames pass through again as soon as the transcoder
 // has given out all before them.
 //

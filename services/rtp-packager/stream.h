@@ -17,7 +17,7 @@
 
 namespace headwater::packager {
 
-// One opened source and its timeline (DESIGN 2.7, 2.8); sessions share it. It opens the source when
+// One opened source and its timeline; sessions share it. It opens the source when
 // made, cuts its bytes into frames, holds them in a queue, and gives payloads out at media pace
 // once told to transmit. Timestamps begin at 0 (each session adds its own start) and never jump:
 // silence, reopened sources and late media go on with the next tick; what is lost is lost in wall

@@ -18,7 +18,7 @@
 
 namespace headwater {
 
-// Decides what is announced where and when (DESIGN 2.2 to 2.6). Pure: requests, legs and time go
+// Decides what is announced where and when. Pure: requests, legs and time go
 // in, datagrams come out. Not thread-safe.
 //
 // Each (session, link) has one token bucket for all that is said about the session there. What

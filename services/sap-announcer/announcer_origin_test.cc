@@ -1,5 +1,4 @@
-// Versions, deletions and restarts: what listeners may rely on over a session's life
-// (DESIGN 2.4, 2.5).
+// Versions, deletions and restarts: what listeners may rely on over a session's life.
 #include "services/sap-announcer/announcer_fixture.h"
 
 namespace headwater {

@@ -5,7 +5,7 @@ namespace headwater {
 AnnouncerOptions ReadAnnouncerOptions(ConfigTable& table) {
   AnnouncerOptions options;
   table.Read("interval", options.interval, Range<Duration>{200ms, 5s});
-  // DESIGN 2.3: a listener that lost its first announcement waits no longer than this.
+  // A listener that lost its first announcement waits no longer than this.
   table.Read("interval_max", options.interval_max, Range<Duration>{1s, 5s});
   if (options.interval_max < options.interval)
     table.Fault("interval_max", "must not be less than interval");

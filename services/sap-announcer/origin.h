@@ -7,7 +7,7 @@
 namespace headwater {
 
 // Most versions of one announcement that are told apart and deleted at the end: the newest and
-// seven before it (DESIGN 2.5).
+// seven before it.
 inline constexpr size_t kVersionsMax = 8;
 
 // The identity of an announcement as listeners know it: the o= line's id and versions, and the SAP

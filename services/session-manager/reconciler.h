@@ -48,7 +48,7 @@ struct ReconcilerStats {
 
 // Compares what is wanted (members of groups that the number plan holds) with what runs (what
 // senders list), and acts. Level-triggered: it keeps no event, so that any input may be lost,
-// repeated or come anew after a restart (DESIGN section 5). What is unknown is never taken for
+// repeated or come anew after a restart. What is unknown is never taken for
 // absent. One input at a time; the caller performs all actions before the next. Not thread-safe.
 //
 // Limits: options.sessions_max run at once, four times as many are tracked (more are ignored and

@@ -142,7 +142,7 @@ void Reconciler::ReadStatus(Session& session) {
   const PackagerStatus* status = StatusOf(session);
   if (status == nullptr) return;
   session.listed = true;
-  // The announced format never changes (DESIGN 2.7), nor does the SSRC that is kept with it.
+  // The announced format never changes, nor does the SSRC that is kept with it.
   if (!session.format && status->format) session.format = status->format;
   // Where it does change, by a collision, the packager knows best.
   if (!session.pinned || session.ssrc == 0 || status->transmit) session.ssrc = status->ssrc;
@@ -202,7 +202,7 @@ void Reconciler::ReadTimes(Session& session, const StartTimes& times) {
 }
 
 // A source without a name has its station's, and texts that do not say when they began have begun
-// when we first saw them: an announcement always tells (DESIGN 2.4).
+// when we first saw them: an announcement always tells.
 void Reconciler::ReadInfo(Session& session, const PackagerStatus& status) {
   StreamInfo info = status.info;
   if (session.is_dvb()) {

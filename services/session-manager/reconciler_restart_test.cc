@@ -1,4 +1,4 @@
-// Services die and come back: what runs goes on (DESIGN section 5).
+// Services die and come back: what runs goes on.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -15,7 +15,7 @@
 namespace headwater {
 
 // Configuration of a leg: a link's interface in this network namespace. A service address may be
-// given by hand (it then may stand on the loopback, as with several senders, DESIGN 2.6); otherwise
+// given by hand (it then may stand on the loopback, as with several senders); otherwise
 // it is chosen from the interface's own addresses.
 struct LegConfig {
   std::string link;

@@ -30,7 +30,7 @@ struct ReceivedPacket {
 };
 
 // Receives what a filter lets through, on chosen interfaces, without joining any group: AF_PACKET
-// with all-multicast reception (DESIGN 2.10). Opened once, with CAP_NET_RAW; links are added and
+// with all-multicast reception (ADR 1). Opened once, with CAP_NET_RAW; links are added and
 // removed later without any privilege. Frames for other hosts and frames with a VLAN tag (other
 // links' traffic on a trunk's parent interface) are dropped and counted here. One thread.
 class PacketSocket {

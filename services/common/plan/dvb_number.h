@@ -11,7 +11,7 @@ namespace headwater {
 enum class Polarisation : uint8_t { kHorizontal, kVertical };  // 18 V, 13 V
 
 // A DVB-S service as its number says it: 1 1 P CCCCCCCCCCCCC SSSSSSSSSSSSSSSS, C = (f - 10 700 000
-// kHz) / 250 kHz (DESIGN section 3).
+// kHz) / 250 kHz.
 struct DvbNumber {
   Polarisation polarisation = Polarisation::kHorizontal;
   // 10 700 000 .. 12 747 750 in steps of 250.

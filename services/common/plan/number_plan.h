@@ -122,7 +122,7 @@ struct GroupChoice {
   bool ssm = false;
 };
 
-// How groups and numbers belong together (DESIGN section 3). Immutable; any thread may read it.
+// How groups and numbers belong together. Immutable; any thread may read it.
 // Matching allocates nothing for groups that are not ours.
 class NumberPlan {
  public:

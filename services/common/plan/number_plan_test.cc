@@ -16,7 +16,7 @@ IpAddress Address(std::string_view text) { return *IpAddress::Parse(text); }
 AddressBlock Block(std::string_view text) { return *ParseAddressBlock(text); }
 bool Nobody(const IpAddress&) { return false; }
 
-// The plan of DESIGN section 3.
+// A plan with a row of each kind.
 PlanConfig DesignConfig() {
   PlanConfig config;
   config.ipv6_prefixes = {Block("2001:db8:d0be:f00d::/64")};

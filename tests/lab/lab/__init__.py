@@ -9,6 +9,7 @@ from .packets import Packet, Record, Rtcp, Rtp, Sap, has_bye, joins, leaves, seq
 from .players import FfmpegListener, GstListener, VlcListener
 from .process import Process
 from .scene import TONE, Scene
+from .schema import validate
 from .wait import let_pass, stays, wait_until
 
 __all__ = [
@@ -47,5 +48,6 @@ __all__ = [
     "sequence_gaps",
     "stays",
     "to_toml",
+    "validate",
     "wait_until",
 ]

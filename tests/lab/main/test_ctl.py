@@ -1,21 +1,10 @@
 """headwaterctl against a running headend: what machines read has the committed schema, and exit codes mean what is written."""
 
 import json
-from pathlib import Path
 
-import jsonschema
 import pytest
 
-from lab import FIRST_NUMBER, of_kind, wait_until
-
-SCHEMAS = Path(__file__).resolve().parents[3] / "services" / "headwaterctl" / "schema"
-
-
-def validate(schema: str, rows: list[dict]) -> None:
-    document = json.loads((SCHEMAS / f"{schema}.json").read_text())
-    for row in rows:
-        jsonschema.validate(row, document)
-
+from lab import FIRST_NUMBER, of_kind, validate, wait_until
 
 @pytest.fixture
 def playing(scene):
