@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import statistics
 import sys
 import time
@@ -12,11 +13,12 @@ from pathlib import Path
 import pytest
 from dvb_card import Cards, expected_properties
 from dvb_client import TunerClient
+from dvb_hostile import hostile_packets
 from dvb_judge import TS, Feed, continuity_errors, decoded_tone, pid_of
 from dvb_scene import FILM, HOME_CARRIER, JAZZ, JAZZ_CARRIER, ONE, RADIO, TWO, UHD, UHD_CARRIER
 from transponder import IN_NIT_ALONE, Sky, commands, player
 
-from lab import to_toml, wait_until
+from lab import let_pass, to_toml, wait_until
 from lab.rpc import RpcError
 
 CARRIERS = {ONE: HOME_CARRIER, TWO: HOME_CARRIER, RADIO: HOME_CARRIER, FILM: HOME_CARRIER, UHD: UHD_CARRIER, JAZZ: JAZZ_CARRIER}
@@ -175,6 +177,11 @@ def test_a_whole_carrier_and_named_pids(box):
     assert continuity_errors(all_of_it.stream) == {}
 
 
+def warned(box: Box, tuner: str, state: str) -> bool:
+    """What pages somebody: a line at warning that names the tuner."""
+    return f"level=warning msg=tuner tuner={tuner} state={state}" in box.process.log()
+
+
 def test_dvblast_is_killed(two):
     name = f"adapter{two.tuner_of(HOME_CARRIER)}"
     victim = next(pid for pid, words in two.tuner.dvblasts().items() if "11426500" in words)
@@ -183,6 +190,7 @@ def test_dvblast_is_killed(two):
     two.feeds[ONE].clear()
     two.feeds[ONE].wait_packets(50, PATIENCE)
     assert "restarts_total: 1" in two.tuner.wait_tuner(name, "LOCKED")
+    assert warned(two, name, "backoff")
     undisturbed(two, UHD)
 
 
@@ -190,6 +198,7 @@ def test_a_card_is_pulled_and_put_back(two):
     adapter = two.tuner_of(UHD_CARRIER)
     two.cards.pull(adapter)
     assert "error: " in two.tuner.wait_tuner(f"adapter{adapter}", "ABSENT", 20)
+    assert warned(two, f"adapter{adapter}", "absent")
     # Its dvblast would ask a dead card for ever.
     assert not any("12441000" in words for words in two.tuner.dvblasts().values())
     undisturbed(two, ONE)
@@ -206,6 +215,7 @@ def test_lock_is_lost_and_found(two):
     two.sky[HOME_CARRIER].set(lock=0)
     assert "locked: true" not in two.tuner.wait_tuner(name, "LOST")
     two.wait_state(ONE, "LOST")
+    assert warned(two, name, "lost")
     two.sky[HOME_CARRIER].set(lock=1)
     two.wait_state(ONE, "SENDING")
     two.tuner.wait_tuner(name, "LOCKED")
@@ -303,3 +313,30 @@ def test_a_network_input_is_a_carrier(unstarted):
     feed = box.acquire(UHD, carrier="udp://239.255.7.7:5500")
     wait_until(lambda: decoded_tone(feed.stream, 1000) >= 1, PATIENCE, "the tone")
     assert continuity_errors(feed.stream) == {}
+
+
+def test_a_hostile_carrier_harms_nothing(unstarted):
+    """Its services are wanted, whole and by PIDs, while another carrier is received."""
+    box = unstarted
+    box.config["network_inputs"] = 1
+    box.carriers.write_text(commands() + f"dvblast -D 239.255.7.7:5500/udp/ifaddr={box.host.leg.ipv4}\n")
+    box.start()
+    box.acquire(ONE).wait_packets(50, PATIENCE)
+    hostile = "udp://239.255.7.7:5500"
+    for number, service in ((0xA0000001, "service_id: 7"), (0xA0000002, "service_id: 0"), (0xA0000003, "pids: 17 pids: 256 pids: 8190")):
+        box.acquire(number, service=service, carrier=hostile)
+    sent = 0
+    source = hostile_packets(7)
+    with box.host.ns.socket(socket.AF_INET) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(box.host.leg.ipv4))
+        began = time.monotonic()
+        while time.monotonic() < began + 4:
+            sock.sendto(b"".join(next(source) for _ in range(7)), ("239.255.7.7", 5500))
+            sent += 7
+            # 8 Mbit/s
+            let_pass(max(0.0, sent * TS * 8 / 8e6 - (time.monotonic() - began)))
+    assert box.process.returncode is None
+    heard = box.feeds[0xA0000002].stream
+    assert len({pid_of(heard[at : at + TS]) for at in range(0, len(heard), TS)}) > 5000, "it came through"
+    assert len(box.tuner.leases()) == 4
+    undisturbed(box, ONE)
