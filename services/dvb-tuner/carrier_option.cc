@@ -65,10 +65,10 @@ absl::Status Wrong(std::string text) { return absl::InvalidArgumentError(std::mo
 std::vector<std::string_view> SplitWords(std::string_view line) {
   std::vector<std::string_view> words;
   while (true) {
-    const size_t start = line.find_first_not_of(" \t");
+    const size_t start = line.find_first_not_of(kBlanks);
     if (start == std::string_view::npos) return words;
     line.remove_prefix(start);
-    const size_t end = std::min(line.find_first_of(" \t"), line.size());
+    const size_t end = std::min(line.find_first_of(kBlanks), line.size());
     words.push_back(line.substr(0, end));
     line.remove_prefix(end);
   }
@@ -137,6 +137,10 @@ std::string AllowedOptions() {
 
 absl::Status ParseOptions(std::string_view line, std::vector<GivenOption>& out) {
   const std::vector<std::string_view> words = SplitWords(line);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  for (const std::string_view word : words) {
+    if (std::ranges::any_of(word, is_control)) return Wrong("a control character in an option");
+  }
   size_t next = 0;
   if (!words.empty() && (words[0] == "dvblast" || words[0].ends_with("/dvblast"))) next = 1;
   for (; next < words.size(); ++next) {

@@ -64,6 +64,9 @@ std::span<const OptionRule> OptionRules();
 // "-f, -v, -s, ..., --lnb-type".
 std::string AllowedOptions();
 
+// What separates words, and ends a line that was written elsewhere.
+inline constexpr std::string_view kBlanks = " \t\r\v\f";
+
 // A line taken apart, each value checked by its rule.
 struct GivenOption {
   const OptionRule* rule = nullptr;

@@ -5,6 +5,7 @@
 
 #include "services/common/base/absl_text.h"
 #include "services/common/text/clean_text.h"
+#include "services/dvb-tuner/carrier_option.h"
 
 namespace headwater::tuner {
 namespace {
@@ -13,9 +14,9 @@ constexpr size_t kLineMax = 1024;
 constexpr size_t kNameMax = 120;
 
 std::string_view Trim(std::string_view text) {
-  const size_t start = text.find_first_not_of(" \t");
+  const size_t start = text.find_first_not_of(kBlanks);
   if (start == std::string_view::npos) return {};
-  return text.substr(start, text.find_last_not_of(" \t") - start + 1);
+  return text.substr(start, text.find_last_not_of(kBlanks) - start + 1);
 }
 
 std::string_view CommentText(std::string_view comment) {

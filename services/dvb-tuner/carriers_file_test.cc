@@ -64,6 +64,15 @@ TEST(CarriersFileTest, TellsOneErrorForEachBadLineAndLoadsNothing) {
   EXPECT_THAT(file.ErrorText("carriers"), HasSubstr("carriers:2: -v 19: allowed are"));
 }
 
+TEST(CarriersFileTest, BlanksOfAnyKindSeparateAndControlCharactersAreRefused) {
+  const CarriersFile blanks = CarriersFile::Parse("-f\v11426500\r-v 18\f\r\r\n", {});
+  ASSERT_EQ(blanks.carriers().size(), 1u);
+  EXPECT_EQ(blanks.carriers()[0].Command(), "-f 11426500 -v 18");
+  EXPECT_EQ(CarriersFile::Parse(blanks.ToString(), {}).carriers(), blanks.carriers());
+  const CarriersFile control = CarriersFile::Parse("-D @239.1.1.1:5000/udp\x1b\n", {});
+  EXPECT_THAT(control.errors(), ElementsAre(Error{1, "a control character in an option"}));
+}
+
 TEST(CarriersFileTest, NamesBothLinesOfADuplicate) {
   const CarriersFile file = CarriersFile::Parse(
       "-f 11426500 -v 18 -F 23\n# other code rate\n-f 11426500 -v 18 -F 34\n", {});
