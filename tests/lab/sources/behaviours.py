@@ -47,7 +47,7 @@ Action = Callable[[Visit], object]
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A station. It plays, or its session's error holds `words`; with `ffmpeg` a stock ffmpeg must hear it."""
+    """A station. It plays, or its session's error holds `words`; with `ffmpeg` a stock ffmpeg listens, else it decodes what was captured."""
 
     name: str
     pages: dict[str, Action]
@@ -456,10 +456,10 @@ MEDIA = [
     plays("ALAC in MP4", file("alac.mp4"), ffmpeg=True),
     plays("Opus in WebM", file("webm"), ffmpeg=True),
     plays("AAC in Matroska", file("mka"), ffmpeg=True),
-    plays("AAC as MP3", file("aac", "audio/mpeg")),
-    plays("Opus as MP3", file("opus", "audio/mpeg")),
-    plays("TS as AAC", file("aac.ts", "audio/aac")),
-    plays("FLAC as text", file("flac", "text/plain")),
+    plays("AAC as MP3", file("aac", "audio/mpeg"), ffmpeg=True),
+    plays("Opus as MP3", file("opus", "audio/mpeg"), ffmpeg=True),
+    plays("TS as AAC", file("aac.ts", "audio/aac"), ffmpeg=True),
+    plays("FLAC as text", file("flac", "text/plain"), ffmpeg=True),
     plays("a codec change in mid-stream", recording("audio/mpeg", "tagged.mp3", "aac"), ffmpeg=True, seconds=11),
     plays("a codec change in Ogg", recording("audio/ogg", "opus", "vorbis"), ffmpeg=True, seconds=11),
     plays("HLS of TS", hls("hls-ts"), ffmpeg=True),

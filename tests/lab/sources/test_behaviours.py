@@ -1,6 +1,7 @@
 """Every row of behaviours.py at once, by one headend: what plays is heard, what fails says why, and nobody suffers for another."""
 
 import contextlib
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import pytest
 from behaviours import ROWS, Behaviours, Row
 from lab import FIRST_NUMBER, Capture, FfmpegListener, Headend, Packet, Scene, group6, sequence_gaps, wait_until
 from lab.rpc import RpcError, call
+from lab.sound import RATE, tone_seconds
 
 GROUPS = {row.name: group6(FIRST_NUMBER + 1 + i) for i, row in enumerate(ROWS)}
 FAILING = [row for row in ROWS if not row.plays]
@@ -61,6 +63,17 @@ def heard(row: Row, listener: FfmpegListener) -> str:
     return "" if tone >= row.seconds - 0.5 else f"the tone for {tone} s of {listener.decoded_seconds:.1f}"
 
 
+def decoded(row: Row, packets: list[Packet]) -> str:
+    """The same of a row without a listener, in the RTP that was captured: MPEG audio, behind four bytes of its own in each
+    packet (RFC 2250 section 3.5)."""
+    if {p.rtp().payload_type for p in packets} != {14}:
+        return "no MPEG audio: it needs a listener"
+    stream = b"".join(p.rtp().payload[4:] for p in packets[:60])
+    argv = ["ffmpeg", "-nostdin", "-loglevel", "error", "-f", "mp3", "-i", "pipe:0", "-f", "s16le", "-ac", "1", "-ar", str(RATE), "pipe:1"]
+    tone = tone_seconds(subprocess.run(argv, input=stream, capture_output=True, timeout=60).stdout, *row.tones)
+    return "" if tone >= 1 else f"the tone for {tone} s of {len(packets)} packets"
+
+
 def rtp_of(capture: Capture, timeout: float) -> dict[str, list[Packet]]:
     """The RTP of each group, as soon as all that must play have sent enough."""
     rtp: dict[str, list[Packet]] = {}
@@ -99,6 +112,8 @@ def test_every_behaviour(server):
             wrong.append(f"{row.name}: {len(packets)} RTP packets, {scene.headend.sessions().get(GROUPS[row.name])}")
         elif sequence_gaps(packets):
             wrong.append(f"{row.name}: gaps {sequence_gaps(packets)}")
+        elif row.name not in listeners and (fault := decoded(row, packets)):
+            wrong.append(f"{row.name}: {fault}")
     print(f"{len(ROWS)} behaviours, {len(FAILING)} errors and {len(listeners)} listeners: {time.monotonic() - began:.1f} s")
     assert not wrong, "\n".join(wrong)
     assert good.playing() and not sequence_gaps(rtp[scene.group6])
