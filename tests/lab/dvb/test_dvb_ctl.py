@@ -42,6 +42,12 @@ def test_a_scan_finds_what_the_nit_lists_and_numbers_stay(scene):
     eventually(lambda: numbers(scene) == before, 15, "the same numbers")
 
 
+def test_a_scan_that_reads_nothing_is_an_error(scene):
+    scene.sky[HOME_CARRIER].set(lock=0)
+    done = scene.headend.ctl("dvb", "scan", HOME_CARRIER, "--no-follow", check=False)
+    assert done.returncode == 1 and "none of 1 carriers could be read" in done.stderr, done
+
+
 def test_tuners_signal_and_guide_are_told(scene):
     with scene.alice.join(group6(ONE)):
         scene.wait_rtp(ONE)
