@@ -41,6 +41,11 @@ USAGE, UNAVAILABLE, NO_PERMISSION = 64, 69, 77
 MDNS_PORT = 5353
 SUN_PATH_MAX = 107
 
+# capability.h: what this program goes on with once it has mounted what it mounts. It starts children as other users, ends them, and keeps
+# the bus's folder.
+KEPT_CAPABILITIES = {"chown": 0, "dac_override": 1, "fowner": 3, "kill": 5, "setgid": 6, "setuid": 7, "setpcap": 8}
+
+_CAPABILITY_VERSION_3 = 0x20080522
 _PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 _CLONE_NEWNS = 0x20000
 _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
@@ -478,10 +483,11 @@ def isolate(zone: Zone) -> None:
     os.chown(zone.bus_dir, bus_user.pw_uid, group)
     # The daemon makes the socket there; who may not enter cannot even try to connect.
     os.chmod(zone.bus_dir, 0o750)
-    bus_dir = os.open(zone.bus_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if _libc.unshare(_CLONE_NEWNS) != 0:
         raise Refusal(NO_PERMISSION, f"cannot make a mount namespace: {os.strerror(ctypes.get_errno())}")
     _mount("none", "/", "", _MS_REC | _MS_PRIVATE)
+    bus_dir = os.open(zone.bus_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    Path("/etc/avahi").mkdir(exist_ok=True)
     empty = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
     _mount("tmpfs", "/etc/avahi", "tmpfs", empty, "mode=0755,size=1m")
     _mount("tmpfs", "/run", "tmpfs", empty, "mode=0755,size=4m")
@@ -494,6 +500,15 @@ def isolate(zone: Zone) -> None:
         os.chown(folder, owner.pw_uid, owner.pw_gid)
     os.mkdir("/etc/avahi/services")
     zone.config_dir.mkdir()
+
+
+def drop_capabilities() -> None:
+    """All but KEPT_CAPABILITIES, for good: nothing that a daemon makes this program read may mount or reconfigure anything."""
+    kept = sum(1 << bit for bit in KEPT_CAPABILITIES.values())
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    data = struct.pack("=6I", kept, kept, 0, 0, 0, 0)
+    if _libc.capset(header, data) != 0:
+        raise Refusal(NO_PERMISSION, f"cannot drop capabilities: {os.strerror(ctypes.get_errno())}")
 
 
 def systemd_socket() -> Optional[socket.socket]:
@@ -519,6 +534,7 @@ def serve(zone: Zone, log: Log) -> None:
     avahi_argv = [paths["avahi-daemon"], "-f", str(avahi_file), "--no-drop-root", "--no-chroot", "--no-rlimits", "--no-proc-title"]
     bus = Daemon(bus_argv, BUS_USER, lambda: True, log)
     avahi = Daemon(avahi_argv, AVAHI_USER, lambda: bus_listens(zone.socket_path), log)
+    drop_capabilities()
     # Avahi says goodbye and ends by itself when its bus is gone.
     Supervisor(zone, bus, avahi, log, notify).run()
 

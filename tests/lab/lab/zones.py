@@ -119,7 +119,7 @@ class AvahiHost:
 
     def readies(self) -> int:
         assert self.process
-        return len(re.findall(r": ready(?: again)?$", self.process.log(), re.M))
+        return len(re.findall(r": ready(?: again)?\r?$", self.process.log(), re.M))
 
     def kill_avahi(self, number: int = signal.SIGKILL) -> int:
         pid = self.pid("avahi-daemon")
