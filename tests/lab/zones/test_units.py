@@ -75,7 +75,7 @@ def test_a_unit_restarts_its_zone_and_stop_takes_everything_along(lab):
     assert len(host.run("pgrep", "-x", "avahi-daemon").split()) == 1
     host.run("systemctl", "stop", "headwater-zone@iot.service")
     assert host.run("sh", "-c", "pgrep -x 'avahi-daemon|dbus-daemon' || true").split() == []
-    assert "headwater-iot" not in host.run("ip", "netns", "list")
+    wait_until(lambda: "headwater-iot" not in host.run("ip", "netns", "list"), 10, "the end of its namespace")
     assert "lan" in host.run("ip", "-br", "link"), "the host keeps its interface"
 
 
