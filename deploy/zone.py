@@ -479,9 +479,9 @@ def isolate(zone: Zone) -> None:
     """A mount namespace with an empty /run, in which only the bus's folder is the machine's, and an empty /etc/avahi."""
     zone.bus_dir.mkdir(parents=True, exist_ok=True)
     bus_user = pwd.getpwnam(BUS_USER)
-    group = pwd.getpwnam(zone.allow_user).pw_gid if zone.allow_user else bus_user.pw_gid
-    os.chown(zone.bus_dir, bus_user.pw_uid, group)
-    # The daemon makes the socket there; who may not enter cannot even try to connect.
+    # The daemon makes the socket there; who may not enter cannot even try to connect. Root has dropped its capabilities when it comes,
+    # and enters by its group.
+    os.chown(zone.bus_dir, bus_user.pw_uid, pwd.getpwnam(zone.allow_user).pw_gid if zone.allow_user else 0)
     os.chmod(zone.bus_dir, 0o750)
     if _libc.unshare(_CLONE_NEWNS) != 0:
         raise Refusal(NO_PERMISSION, f"cannot make a mount namespace: {os.strerror(ctypes.get_errno())}")

@@ -133,6 +133,14 @@ def test_only_the_allowed_user_and_root_get_in(lab, lan):
     assert "Host name is owned" not in zone.process.log()
 
 
+def test_root_without_capabilities_gets_in(lab, lan):
+    zone = Zone(lab, "iot", lan).start()
+    Device(lab, "printer", lan).start().publish(Service("Office"))
+    zone.wait_seen("Office")
+    bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all", "--clear-groups"]
+    assert "Office" in zone.run(*bare, "avahi-browse", "-p", "-t", TYPE)
+
+
 def test_an_idle_zone_tells_its_link_nothing_of_its_host(lab, lan):
     zone = Zone(lab, "iot", lan)
     capture = Capture(lab.host("observer", lan).ns, "lan", "udp port 5353")
