@@ -63,7 +63,7 @@ bool MatchesGlob(std::string_view pattern, std::string_view text) {
 
 bool IsTypePattern(std::string_view pattern) {
   if (ParseSubtype(pattern)) return true;
-  return !pattern.empty() && pattern.size() <= 70 &&
+  return !pattern.empty() && pattern.size() <= 70 && (pattern[0] == '_' || pattern[0] == '*') &&
          pattern.find("._sub.") == std::string_view::npos &&
          std::all_of(pattern.begin(), pattern.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
