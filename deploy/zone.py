@@ -32,7 +32,7 @@ BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 5.0
 # How often Avahi is asked for its state before and after it has answered, and how many questions it may miss in a row: a daemon that
 # hostile packets keep busy for so long is started again.
-ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 0.3, 6
+ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 0.3, 4
 # A flood of packets that Avahi complains about must not become a flood of the journal: lines a second, and at once.
 LOG_RATE, LOG_BURST, LOG_LINE_MAX = 20, 100, 400
 MEMORY_MAX = 512 << 20
@@ -524,7 +524,10 @@ def systemd_socket() -> Optional[socket.socket]:
 def serve(zone: Zone, log: Log) -> None:
     paths = require(zone)
     notify = systemd_socket()
-    isolate(zone)
+    try:
+        isolate(zone)
+    except OSError as error:
+        raise Refusal(UNAVAILABLE, str(error)) from error
     avahi_user = pwd.getpwnam(AVAHI_USER)
     bus_file, avahi_file = zone.config_dir / "bus.conf", zone.config_dir / "avahi-daemon.conf"
     bus_file.write_text(bus_config(zone, avahi_user.pw_uid, zone.allow_uid))

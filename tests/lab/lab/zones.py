@@ -161,6 +161,10 @@ class AvahiHost:
             lambda: [f for f in self.browse(kind) if f.name == name], timeout, f"{name} {kind} seen by {self.name}", every=0.1
         )
 
+    def wait_seen_name(self, name: str, kind: str = "_ipp._tcp", timeout: float = 10) -> None:
+        """For a service whose host name has no address yet."""
+        wait_until(lambda: name in self.names(kind), timeout, f"{name} {kind} seen by {self.name}", every=0.1)
+
     def wait_gone(self, name: str, kind: str = "_ipp._tcp", timeout: float = 10) -> None:
         wait_until(lambda: name not in self.names(kind), timeout, f"{name} {kind} no more seen by {self.name}", every=0.1)
 

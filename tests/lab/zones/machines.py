@@ -3,9 +3,11 @@
 The programs, units and command lines are those of deploy/ and nspawn/; only the folders around them are the lab's.
 """
 
+import atexit
 import os
 import re
 import shlex
+import signal
 from pathlib import Path
 
 from lab import Host, Lab, Link, Process, Zone, wait_until
@@ -47,14 +49,21 @@ def exec_start(unit: Path, instance: str, variables: dict[str, str]) -> list[str
     return argv
 
 
-def remove_cgroups(name: str) -> None:
-    """Cgroups are no files of a process: they stay, empty, where it ends by force."""
+def remove_cgroups() -> None:
+    """Cgroups are no files of a process: they stay, empty, where it ends by force. Those of other runs that live are left alone."""
     for root in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
-        for path, _, _ in os.walk(root / name, topdown=False):
-            try:
-                os.rmdir(path)
-            except OSError:
-                pass  # a control file's folder, or one that is still in use
+        for tree in root.glob("headwater-lab-*"):
+            owner = int(tree.name.split("-")[2])
+            if owner != os.getpid() and Path(f"/proc/{owner}").exists():
+                continue
+            for path, _, _ in os.walk(tree, topdown=False):
+                try:
+                    os.rmdir(path)
+                except OSError:
+                    pass  # still in use
+
+
+atexit.register(remove_cgroups)
 
 
 class Machine:
@@ -69,14 +78,13 @@ class Machine:
         wrap = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _AS_ON_A_HOST, "sh"]
         wrap += [str(lab.directory), str(ROOT), self.cgroup]
         environment = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
-        self.process: Process = host.ns.start([*wrap, *argv], f"machine-{name}", env=environment)
+        self.process: Process = host.ns.start([*wrap, *argv], f"machine-{name}", env=environment, stop_signal=signal.SIGKILL)
 
     def kill(self) -> None:
         self.process.kill()
-        wait_until(lambda: not self._busy(), 5, f"the end of machine {self.name}")
-        remove_cgroups(self.cgroup)
+        wait_until(lambda: not self.busy(), 5, f"the end of machine {self.name}")
 
-    def _busy(self) -> bool:
+    def busy(self) -> bool:
         for root in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
             if (root / self.cgroup / "cgroup.events").exists():
                 return "populated 1" in (root / self.cgroup / "cgroup.events").read_text()
@@ -113,7 +121,7 @@ class UnitHost:
         for unit in UNITS.iterdir():
             (self.units / unit.name).write_text(unit.read_text())
 
-    def start(self, *zones: "UnitZone", timeout: float = 40):
+    def start(self, *zones: "UnitZone", timeout: float = 20):
         # As on a real host, the system's journal says what happened; here it goes to the console as well.
         wanted = " ".join(f"headwater-zone@{zone.name}.service" for zone in zones)
         (self.units / "lab.target").write_text(
@@ -127,9 +135,10 @@ class UnitHost:
         argv += ["--directory=/", "--volatile=yes", "--private-network", "--private-users=no", "--console=read-only"]
         argv += ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
         argv += [f"--network-interface={leg.interface}" for leg in self.host.legs.values()]
-        argv += ["--bind-ro=/etc/passwd", "--bind-ro=/etc/group", "--bind-ro=/opt/headwater", "--bind-ro=/etc/headwater"]
+        argv += ["--bind-ro=/etc/passwd", "--bind-ro=/etc/group", "--bind-ro=/etc/avahi"]
+        argv += ["--bind-ro=/opt/headwater", "--bind-ro=/etc/headwater"]
         argv += [f"--bind-ro={self.units}:/etc/systemd/system", "--bind=/run/headwater/zones"]
-        argv += ["systemd.unit=lab.target", "systemd.journald.forward_to_console=1", "systemd.mask=nftables.service"]
+        argv += ["systemd.unit=lab.target", "systemd.journald.forward_to_console=1", "systemd.mask=nftables.service", "systemd.firstboot=no"]
         self.machine = Machine(self.host, self.name, argv, self.lab)
         for zone in zones:
             zone.process = self.machine.process
