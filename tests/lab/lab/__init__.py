@@ -11,6 +11,7 @@ from .process import Process
 from .scene import TONE, Scene
 from .schema import validate
 from .wait import let_pass, stays, wait_until
+from .zone_proxy import ZoneProxy
 from .zones import AvahiHost, Device, Found, Service, Zone, zones_table
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "TONE_NUMBER",
     "VlcListener",
     "Zone",
+    "ZoneProxy",
     "group4",
     "group6",
     "has_bye",
