@@ -36,7 +36,8 @@ struct CommonOptions {
   // [legs]: link = "interface", or link = { interface = "...", service_address_ipv4 = "...",
   // service_address_ipv6 = "..." }.
   std::vector<LegConfig> legs;
-  // [zones.NAME]: bus = "system" for the machine's own, or a path; default "<run_dir>/zones/NAME/bus".
+  // [zones.NAME]: bus = "system" for the machine's own, or a path; default
+  // "<run_dir>/zones/NAME/bus".
   std::vector<ZoneConfig> zones;
 
   // "<run_dir>/rtp-packager.sock", "<run_dir>/rtp-packager@2.sock".

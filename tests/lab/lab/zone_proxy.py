@@ -1,6 +1,8 @@
 """mdns-zone-proxy in a namespace of its own: it reaches the zones by their sockets alone, so it has no link."""
 
 import json
+import os
+import pwd
 import re
 import signal
 from pathlib import Path
@@ -16,11 +18,16 @@ HTTP = "http://127.0.0.1:9467"
 
 
 class ZoneProxy:
-    def __init__(self, lab: Lab, bin_dir: Path, zones: Iterable[Zone], rules: list[dict[str, Any]]):
+    """As `user`, whom the zones allow."""
+
+    def __init__(self, lab: Lab, bin_dir: Path, zones: Iterable[Zone], rules: list[dict[str, Any]], user: str = "nobody"):
         self.bin_dir = bin_dir
+        self.user = user
         self.ns = lab.host("proxy").ns
         self.run_dir = lab.directory / "run"
         self.run_dir.mkdir(exist_ok=True)
+        account = pwd.getpwnam(user)
+        os.chown(self.run_dir, account.pw_uid, account.pw_gid)
         self.config_path = lab.directory / "headwater.toml"
         self.zones = list(zones)
         self.table: dict[str, Any] = {"rules": rules}
@@ -33,7 +40,8 @@ class ZoneProxy:
 
     def start(self) -> "ZoneProxy":
         self.write_config()
-        self.process = self.ns.start([self.bin_dir / "mdns-zone-proxy", "--config", self.config_path], "mdns-zone-proxy")
+        argv = [self.bin_dir / "mdns-zone-proxy", "--config", self.config_path]
+        self.process = self.ns.start(argv, "mdns-zone-proxy", user=self.user)
         self.process.wait_log("msg=ready", 30)
         return self
 

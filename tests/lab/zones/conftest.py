@@ -10,11 +10,12 @@ ZONES = ("cam", "iot", "trusted")
 class Site:
     """The links, zones, listeners and captures, by zone."""
 
-    def __init__(self, lab, bin_dir):
+    def __init__(self, lab, bin_dir, user="nobody"):
+        self.user = user
         self.lab = lab
         self.bin_dir = bin_dir
         self.links = {name: lab.link(name) for name in ZONES}
-        self.zones = {name: Zone(lab, name, self.links[name]).start() for name in ZONES}
+        self.zones = {name: Zone(lab, name, self.links[name], allow_user=user).start() for name in ZONES}
         self.listeners = {name: Device(lab, f"ear-{name}", self.links[name]).start() for name in ZONES}
         self.captures = {name: Capture(self.listeners[name].ns, name, "udp port 5353") for name in ZONES}
 
@@ -22,7 +23,7 @@ class Site:
         return Device(self.lab, name, self.links[zone]).start()
 
     def proxy(self, rules) -> ZoneProxy:
-        proxy = ZoneProxy(self.lab, self.bin_dir, self.zones.values(), rules).start()
+        proxy = ZoneProxy(self.lab, self.bin_dir, self.zones.values(), rules, self.user).start()
         proxy.wait_running()
         return proxy
 

@@ -16,12 +16,12 @@ RULES = [
 UNIVERSAL = ["_universal._sub._ipp._tcp"]
 # Device, zone, what it offers, and into which zones that may go.
 OFFERS = [
-    ("printer", "iot", Service("Office", txt=["rp=ipp/print", "note=2. Stock"], subtypes=UNIVERSAL), {"trusted"}),
-    ("printer", "iot", Service("Admin Panel", "_http._tcp", 80), set()),
+    ("inkjet", "iot", Service("Office", txt=["rp=ipp/print", "note=2. Stock"], subtypes=UNIVERSAL), {"trusted"}),
+    ("inkjet", "iot", Service("Admin Panel", "_http._tcp", 80), set()),
     ("vault", "iot", Service("SECRET Vault", port=6310), set()),
     ("door", "cam", Service("Haustür", "_rtsp._tcp", 554, txt=["path=/live"]), {"trusted"}),
-    ("camprinter", "cam", Service("Cam Printer", port=6311), set()),
-    ("camuniversal", "cam", Service("Cam Universal", port=6312, subtypes=UNIVERSAL), {"iot"}),
+    ("lens", "cam", Service("Cam Printer", port=6311), set()),
+    ("prism", "cam", Service("Cam Universal", port=6312, subtypes=UNIVERSAL), {"iot"}),
     ("wiki", "trusted", Service("Public Wiki", "_http._tcp", 8080), {"iot"}),
     ("diary", "trusted", Service("Private Diary", "_http._tcp", 8081), set()),
     ("safe", "trusted", Service("Secret Public", "_http._tcp", 8082), set()),
@@ -60,11 +60,11 @@ def test_exactly_what_is_allowed_appears_and_no_byte_of_anything_else(site):
     # As at home: name, port, TXT, subtypes, and a host whose name resolves to its real addresses.
     ear = site.listeners["trusted"]
     rows = ear.wait_seen("Office")
-    assert {(row.host, row.port) for row in rows} == {("printer.local", 631)}
+    assert {(row.host, row.port) for row in rows} == {("inkjet.local", 631)}
     assert set(rows[0].txt) == {"rp=ipp/print", "note=2. Stock"}
     assert ear.names("_universal._sub._ipp._tcp") == {"Office"}
-    assert ear.resolve("printer.local", 4) == devices["printer"].host.leg.ipv4
-    assert ear.resolve("printer.local", 6) == devices["printer"].host.leg.ipv6
+    assert ear.resolve("inkjet.local", 4) == devices["inkjet"].host.leg.ipv4
+    assert ear.resolve("inkjet.local", 6) == devices["inkjet"].host.leg.ipv6
     # A rule of one family.
     assert ear.resolve("door.local", 6) == devices["door"].host.leg.ipv6
     assert not ear.resolve("door.local", 4)
