@@ -80,9 +80,10 @@ class Machine:
         environment = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         self.process: Process = host.ns.start([*wrap, *argv], f"machine-{name}", env=environment, stop_signal=signal.SIGKILL)
 
-    def kill(self) -> None:
-        self.process.kill()
-        wait_until(lambda: not self.busy(), 5, f"the end of machine {self.name}")
+    def stop(self) -> None:
+        """An orderly shutdown, as `systemctl stop` asks for; interfaces come back to `host`."""
+        os.kill(leader_of(self.process.pid, "systemd-nspawn"), signal.SIGTERM)
+        self.process.wait(20)
 
     def busy(self) -> bool:
         for root in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")):
@@ -106,8 +107,8 @@ class MachineZone(Zone):
         return self
 
     def stop(self) -> int:
-        self.machine.kill()
-        return 0
+        self.machine.stop()
+        return self.process.wait(1)
 
 
 class UnitHost:
@@ -155,22 +156,24 @@ class UnitHost:
 class UnitZone(Zone):
     """A zone of a UnitHost: its macvlan on the host's interface has an address of its own."""
 
-    def __init__(self, units: UnitHost, name: str, *links: Link):
+    def __init__(self, units: UnitHost, name: str, *links: Link, allow_user: str = ""):
         self.lab, self.name, self.links = units.lab, name, links
         self.host = units.host
         self.bus_dir = units.lab.directory / "zones" / name
-        self.allow_user = ""
+        self.allow_user = allow_user
         self.process = None
 
 
-def leader_of(pid: int) -> int:
-    """The booted systemd below the process that `unshare` is."""
+def leader_of(pid: int, name: str = "systemd") -> int:
+    """The booted systemd, or the nspawn above it, below the process that `unshare` is."""
     for _ in range(8):
-        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[:1] or ("0",)
-        pid = int(child)
-        if pid and Path(f"/proc/{pid}/comm").read_text().strip() == "systemd":
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if not children:
+            break
+        pid = int(children[0])
+        if Path(f"/proc/{pid}/comm").read_text().strip() == name[:15]:
             return pid
-    raise RuntimeError("no systemd in the machine")
+    raise RuntimeError(f"no {name} in the machine")
 
 
 def write_settings(lab: Lab, zone: Zone, move: bool) -> dict[str, str]:

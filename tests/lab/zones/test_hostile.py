@@ -32,9 +32,12 @@ class Scene:
     def __init__(self, lab: Lab, bin_dir: Path):
         self.lab = lab
         links = [lab.link(link) for link in ("trusted", "iot", "guest")]
-        self.trusted, self.iot, self.guest = self.zones = [Zone(lab, link.name, link, allow_user="nobody").start() for link in links]
-        self.office = Device(lab, "office", links[1]).start()
-        self.lobby = Device(lab, "lobby", links[2]).start()
+        self.trusted, self.iot, self.guest = self.zones = [Zone(lab, link.name, link, allow_user="nobody") for link in links]
+        self.office, self.lobby = Device(lab, "office", links[1]), Device(lab, "lobby", links[2])
+        for host in (*self.zones, self.office, self.lobby):
+            host.launch()
+        for host in (*self.zones, self.office, self.lobby):
+            host.wait_ready()
         self.attacker = lab.host("attacker", links[1])
         self.captures = {
             link.name: Capture(lab.host(f"observer-{link.name}", link).ns, link.name, "udp port 5353 or ip[6:2] & 0x1fff != 0")
@@ -138,8 +141,9 @@ def same_packets_without_such_a_client() -> Packets:
 
 def denied_names() -> Packets:
     """More instances of an allowed type, under names that no rule lets through, than the proxy keeps."""
-    for number in range(4000):
-        yield service(f"evil {number}", TYPE, f"evil-{number}.local", "192.168.11.66", ttl=TTL)
+    for number in range(1500):
+        owners = [name(f"evil {number} {n}", "_ipp", "_tcp", "local") for n in range(12)]
+        yield response(*[record(dotted(f"{TYPE}.local"), PTR, owner, TTL, unique=False) for owner in owners])
 
 
 def types() -> Packets:
