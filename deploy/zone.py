@@ -32,7 +32,7 @@ BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 5.0
 # How often Avahi is asked for its state before and after it has answered, and how many questions it may miss in a row: a daemon that
 # hostile packets keep busy for so long is started again.
-ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 0.3, 4
+ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 1.0, 6
 # A flood of packets that Avahi complains about must not become a flood of the journal: lines a second, and at once.
 LOG_RATE, LOG_BURST, LOG_LINE_MAX = 20, 100, 400
 MEMORY_MAX = 512 << 20
@@ -335,7 +335,7 @@ class Supervisor:
         self.ask_at, self.deaf = 0.0, 0
         self.wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_writer)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: setattr(self, "stopping", True))
         self.selector.register(self.wake_reader, selectors.EVENT_READ, lambda: os.read(self.wake_reader, 4096))
         for daemon in self.daemons:

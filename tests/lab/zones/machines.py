@@ -95,12 +95,10 @@ class Machine:
 class MachineZone(Zone):
     """A zone that is a machine: nspawn/headwater-zone-machine@.service, by the command line of that unit."""
 
-    def __init__(self, lab: Lab, name: str, *links: Link):
-        super().__init__(lab, name, *links)
-        self.bus_dir.mkdir(parents=True)
-
-    def start(self, timeout: float = 15):
-        variables = write_settings(self.lab, self, move=True)
+    def start(self, timeout: float = 20):
+        # What the unit's RuntimeDirectory= is on a host.
+        self.bus_dir.mkdir(parents=True, exist_ok=True)
+        variables = write_settings(self.lab, self)
         self.machine = Machine(self.host, self.name, exec_start(MACHINE_UNIT, self.name, variables), self.lab)
         self.process = self.machine.process
         self.process.wait_log(f"zone {self.name}: ready", timeout)
@@ -131,7 +129,7 @@ class UnitHost:
         for folder in ("etc/headwater/zones", "zones"):
             (self.lab.directory / folder).mkdir(parents=True, exist_ok=True)
         for zone in zones:
-            write_settings(self.lab, zone, move=False)
+            write_settings(self.lab, zone, macvlan=True)
         argv = ["systemd-nspawn", "--quiet", "--settings=no", "--register=no", "--keep-unit", "--boot", f"--machine={self.name}"]
         argv += ["--directory=/", "--volatile=yes", "--private-network", "--private-users=no", "--console=read-only"]
         argv += ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
@@ -156,11 +154,12 @@ class UnitHost:
 class UnitZone(Zone):
     """A zone of a UnitHost: its macvlan on the host's interface has an address of its own."""
 
-    def __init__(self, units: UnitHost, name: str, *links: Link, allow_user: str = ""):
+    def __init__(self, units: UnitHost, name: str, *links: Link, allow_user: str = "", options: str = ""):
         self.lab, self.name, self.links = units.lab, name, links
         self.host = units.host
         self.bus_dir = units.lab.directory / "zones" / name
         self.allow_user = allow_user
+        self.options = options
         self.process = None
 
 
@@ -176,19 +175,20 @@ def leader_of(pid: int, name: str = "systemd") -> int:
     raise RuntimeError(f"no {name} in the machine")
 
 
-def write_settings(lab: Lab, zone: Zone, move: bool) -> dict[str, str]:
+def write_settings(lab: Lab, zone: Zone, macvlan: bool = False) -> dict[str, str]:
     """/etc/headwater/zones/NAME, as an administrator writes it."""
     interfaces = [zone.host.legs[link.name].interface for link in zone.links]
     addresses = []
     for link in zone.links:
         leg = zone.host.legs[link.name]
         # A macvlan is one more host on the link.
-        number = leg.ipv4.rsplit(".", 1)[1] if move else link.next_port()[0]
+        number = link.next_port()[0] if macvlan else leg.ipv4.rsplit(".", 1)[1]
         addresses += [f"{leg.interface}={link.prefix4}.{number}/24", f"{leg.interface}={link.prefix6}::{int(number):x}/64"]
     variables = {
         "INTERFACES": " ".join(interfaces),
         "ADDRESSES": " ".join(addresses),
         "ALLOW_USER": zone.allow_user,
+        "NETWORK_OPTIONS": getattr(zone, "options", ""),
         "NETWORK": " ".join(f"--network-interface={i}" for i in interfaces),
     }
     folder = lab.directory / "etc" / "headwater" / "zones"
