@@ -12,6 +12,7 @@
 #include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/dvb_commands.h"
+#include "services/headwaterctl/zone_commands.h"
 
 namespace headwater {
 namespace {
@@ -62,6 +63,7 @@ CommandLine::CommandLine()
   AddStation();
   AddDirectory();
   AddDvb();
+  AddZone();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -206,6 +208,30 @@ void CommandLine::AddDvb() {
   scan->add_flag("--dry-run", invocation_.dry_run, "Only say what would change");
   Verb(*dvb, "signal", "A signal meter to be read from a roof, until interrupted", DvbSignal)
       ->add_option("TUNER", invocation_.argument, "None: the first that is tuned to a carrier");
+}
+
+void CommandLine::AddZone() {
+  CLI::App* zone = Noun("zone", "mDNS zones: what each announces and what crosses between them");
+  Verb(*zone, "list", "Every zone: where its Avahi stands, and what it holds", ZoneList);
+  const auto of_services = [&](const char* name, const char* help, Handler handler) {
+    CLI::App* verb = Verb(*zone, name, help, handler);
+    verb->add_option("--zone", invocation_.zone, "Of this zone only");
+    verb->add_option("--type", invocation_.type, "Of this type only, as \"_ipp._tcp\" or \"_ip*\"");
+    return verb;
+  };
+  of_services("services", "Every service seen in a zone", ZoneServices)
+      ->add_flag("--resolve", invocation_.resolve,
+                 "Ask for hosts, ports and addresses of those too that no rule is about");
+  of_services("watch", "Every service with its port, then each change, until interrupted",
+              ZoneWatch);
+  Verb(*zone, "mirrored", "What crosses, from where to where, by which rule and since when",
+       ZoneMirrored);
+  CLI::App* policy = zone->add_subcommand("policy", "What may cross");
+  policy->require_subcommand(1);
+  Verb(*policy, "list", "The rules in force, each with what it decides now", ZonePolicyList);
+  Verb(*policy, "check", "What a policy would let cross of what is seen now; nothing is changed",
+       ZonePolicyCheck)
+      ->add_option("FILE", invocation_.argument, "A configuration file; none: the policy in force");
 }
 
 void CommandLine::AddExport(CLI::App& station) {

@@ -13,6 +13,7 @@
 #include "services/headwaterctl/print.h"
 #include "services/headwaterctl/table.h"
 #include "services/headwaterctl/views.h"
+#include "services/headwaterctl/zone_client_shell.h"
 
 namespace headwater {
 namespace {
@@ -254,6 +255,11 @@ absl::Status PrintLiveWords(HeadendClient& client, const Completion& completion)
     case LiveWords::kTuners: {
       ASSIGN_OR_RETURN(const auto tuners, client.ListTuners());
       for (const tuner::v1::Tuner& tuner : tuners) words.insert(tuner.name());
+      break;
+    }
+    case LiveWords::kZones: {
+      ASSIGN_OR_RETURN(const auto zones, ListZones(client));
+      for (const zone::v1::Zone& zone : zones.zones()) words.insert(zone.name());
       break;
     }
   }

@@ -39,6 +39,10 @@ struct Invocation {
   std::string carrier;
   bool no_follow = false;
   bool dry_run = false;
+  // Of a zone's services.
+  std::string zone;
+  std::string type;
+  bool resolve = false;
 };
 
 // Each prints its answer on standard output and returns what went wrong.

@@ -64,6 +64,7 @@ constexpr Values kValues[] = {
     {"CARRIER", "", LiveWords::kCarriers},
     {"--carrier", "", LiveWords::kCarriers},
     {"TUNER", "", LiveWords::kTuners},
+    {"--zone", "", LiveWords::kZones},
 };
 
 void Add(std::string_view word, Completion& out) {

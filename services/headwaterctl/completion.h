@@ -17,7 +17,16 @@ namespace headwater {
 absl::StatusOr<std::string> CompletionScript(std::string_view shell);
 
 // What only a running headend can say.
-enum class LiveWords { kNone, kGroups, kStationNumbers, kDirectories, kLinks, kCarriers, kTuners };
+enum class LiveWords {
+  kNone,
+  kGroups,
+  kStationNumbers,
+  kDirectories,
+  kLinks,
+  kCarriers,
+  kTuners,
+  kZones
+};
 
 // What may stand in place of the word under the cursor.
 struct Completion {

@@ -13,6 +13,8 @@ constexpr const char* kServiceTables[] = {
     "dvb-tuner",          "mcast-bridge",       "mdns-zone-proxy", "mcast-monitor", "console"};
 // IFNAMSIZ with its terminator.
 constexpr size_t kInterfaceNameSize = 16;
+// sizeof sockaddr_un::sun_path with its terminator.
+constexpr size_t kSocketPathMax = 107;
 
 void ReadServiceAddress(ConfigTable& table, const char* key, IpAddress::Family family,
                         std::optional<IpAddress>& out) {
@@ -59,6 +61,34 @@ void ReadLegs(ConfigTable& file, std::vector<LegConfig>& out) {
   }
 }
 
+bool IsZoneName(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+void ReadZones(ConfigTable& file, const std::string& run_dir, std::vector<ZoneConfig>& out) {
+  ConfigTable zones = file.Table("zones");
+  for (const std::string& name : zones.Keys()) {
+    if (zones.IsString(name)) {
+      zones.Fault(name, fmt::format("a table, as [zones.{}] with bus = \"system\"", name));
+      continue;
+    }
+    ConfigTable table = zones.Table(name);
+    ZoneConfig zone = {name, fmt::format("{}/zones/{}/bus", run_dir, name)};
+    if (!IsZoneName(name)) zones.Fault(name, "a zone's name is 1 to 32 of a-z, 0-9 and '-'");
+    table.Read("bus", zone.bus);
+    if (zone.bus == "system") zone.bus = "/run/dbus/system_bus_socket";
+    if (zone.bus.empty() || zone.bus[0] != '/' || zone.bus.size() > kSocketPathMax) {
+      table.Fault("bus", fmt::format("\"{}\" is neither \"system\" nor the path of a socket, "
+                                     "beginning with '/', of at most {} bytes",
+                                     zone.bus, kSocketPathMax));
+    }
+    table.RejectUnknown();
+    out.push_back(std::move(zone));
+  }
+}
+
 }  // namespace
 
 std::string CommonOptions::SocketPath(std::string_view service) const {
@@ -84,6 +114,7 @@ CommonOptions LoadCommonOptions(ConfigTable& file) {
     file.Fault("log_level", "must be debug, info, warning or error");
   }
   ReadLegs(file, options.legs);
+  ReadZones(file, options.run_dir, options.zones);
   for (const char* table : kServiceTables) file.Allow(table);
   return options;
 }
@@ -94,6 +125,7 @@ std::vector<std::string> RestartKeys(const CommonOptions& running, const CommonO
   if (running.state_dir != wanted.state_dir) keys.push_back("state_dir");
   if (running.http_address != wanted.http_address) keys.push_back("http_address");
   if (running.legs != wanted.legs) keys.push_back("legs");
+  if (running.zones != wanted.zones) keys.push_back("zones");
   return keys;
 }
 

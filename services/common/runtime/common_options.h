@@ -12,6 +12,15 @@
 
 namespace headwater {
 
+// A trust zone of mDNS: the links that share one isolated Avahi, and the bus that it is on.
+struct ZoneConfig {
+  // 1 to 32 of a-z, 0-9 and '-'.
+  std::string name;
+  // Path of the bus's socket.
+  std::string bus;
+  bool operator==(const ZoneConfig&) const = default;
+};
+
 // What every service reads from the top of the one configuration file.
 struct CommonOptions {
   // Folder of the services' sockets.
@@ -27,6 +36,9 @@ struct CommonOptions {
   // [legs]: link = "interface", or link = { interface = "...", service_address_ipv4 = "...",
   // service_address_ipv6 = "..." }.
   std::vector<LegConfig> legs;
+  // [zones.NAME]: bus = "system" for the machine's own, or a path; default
+  // "<run_dir>/zones/NAME/bus".
+  std::vector<ZoneConfig> zones;
 
   // "<run_dir>/rtp-packager.sock", "<run_dir>/rtp-packager@2.sock".
   std::string SocketPath(std::string_view service) const;

@@ -11,12 +11,17 @@ from .process import Process
 from .scene import TONE, Scene
 from .schema import validate
 from .wait import let_pass, stays, wait_until
+from .zone_proxy import ZoneProxy
+from .zones import AvahiHost, Device, Found, Service, Zone, zones_table
 
 __all__ = [
+    "AvahiHost",
     "Capture",
+    "Device",
     "FIRST_NUMBER",
     "SERVICES",
     "FfmpegListener",
+    "Found",
     "GstListener",
     "Headend",
     "Host",
@@ -34,10 +39,13 @@ __all__ = [
     "SITE_PREFIX",
     "Sap",
     "Scene",
+    "Service",
     "SplitHeadend",
     "TONE",
     "TONE_NUMBER",
     "VlcListener",
+    "Zone",
+    "ZoneProxy",
     "group4",
     "group6",
     "has_bye",
@@ -50,4 +58,5 @@ __all__ = [
     "to_toml",
     "validate",
     "wait_until",
+    "zones_table",
 ]

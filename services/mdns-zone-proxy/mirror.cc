@@ -1,0 +1,360 @@
+#include "services/mdns-zone-proxy/mirror.h"
+
+#include <algorithm>
+
+namespace headwater::zone {
+namespace {
+
+constexpr size_t kDelaysMax = 4096;
+// Names of one service that may turn out to be taken before all are tried again.
+constexpr size_t kCollidedMax = 16;
+
+using State = Publication::State;
+
+}  // namespace
+
+std::string_view ToString(Waiting waiting) {
+  constexpr std::array<std::string_view, kWaitingCount> kNames = {
+      "", "resolving", "no_address", "long_txt", "target", "full", "name"};
+  return kNames[static_cast<size_t>(waiting)];
+}
+
+Mirror::Mirror(const Options& options) : options_(options), policy_(options.rules) {
+  for (const ZoneOptions& zone : options_.zones) {
+    zones_.push_back(std::make_unique<Zone>(options_, zone.name));
+  }
+  rules_.resize(policy_.rules().size());
+}
+
+void Mirror::SetPolicy(std::vector<Rule> rules, MonoTime now) {
+  std::map<std::string, uint64_t> totals;
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    totals[policy_.rules()[i].name] = rules_[i].published_total;
+  }
+  policy_ = Policy(std::move(rules));
+  rules_.assign(policy_.rules().size(), {});
+  for (size_t i = 0; i < rules_.size(); ++i) {
+    rules_[i].published_total = totals[policy_.rules()[i].name];
+  }
+  for (const auto& zone : zones_) {
+    for (auto& [key, service] : zone->seen.services()) service.decisions.clear();
+  }
+  for (const auto& [key, mirrored] : mirrored_) touched_.insert(key);
+  // At once: what is denied from now on must not go out in the meantime.
+  DirtyAt(now);
+}
+
+void Mirror::SetResolveAll(bool all, MonoTime now) {
+  if (resolve_all_ == all) return;
+  resolve_all_ = all;
+  Dirty(now);
+}
+
+void Mirror::Dirty(MonoTime now) { DirtyAt(now + options_.timing.gather); }
+
+void Mirror::DirtyAt(MonoTime when) { deadline_ = std::min(deadline_, when); }
+
+MonoTime Mirror::Backoff(int failures, MonoTime now) const {
+  const Timing& timing = options_.timing;
+  Duration wait = timing.backoff_first;
+  for (int i = 1; i < failures && wait < timing.backoff_max; ++i) wait *= 2;
+  return now + std::min(wait, timing.backoff_max);
+}
+
+void Mirror::OnZoneUp(size_t zone, MonoTime now) {
+  zones_[zone]->seen.OnUp(now);
+  Dirty(now);
+}
+
+void Mirror::OnZoneDown(size_t index, MonoTime now) {
+  Zone& zone = *zones_[index];
+  if (!zone.seen.up()) return;
+  zone.seen.OnDown(now);
+  ++zone.counters.restarts;
+  zone.lookups.clear();
+  zone.addresses.clear();
+  zone.hosts.clear();
+  zone.own_names.clear();
+  zone.own_hosts.clear();
+  for (auto& [key, mirrored] : mirrored_) {
+    if (key.to != index) continue;
+    mirrored.publication = {};
+    mirrored.collided.clear();
+    touched_.insert(key);
+  }
+  Dirty(now);
+}
+
+void Mirror::OnType(size_t zone, std::string_view type, const Place& place, bool added,
+                    MonoTime now) {
+  zones_[zone]->seen.OnType(type, place, added);
+  Dirty(now);
+}
+
+void Mirror::OnItem(size_t zone, const Lookup& browse, const ZoneServices::Item& item, bool added,
+                    MonoTime now) {
+  zones_[zone]->seen.OnItem(browse, item, added, now);
+  Dirty(now);
+}
+
+void Mirror::OnRecord(size_t zone, const Lookup& lookup, const Place& place, Bytes rdata,
+                      bool added, MonoTime now) {
+  if (!zones_[zone]->lookups.contains(lookup)) return;
+  zones_[zone]->seen.OnRecord(lookup, place, rdata, added);
+  Dirty(now);
+}
+
+void Mirror::OnLookupFailed(size_t zone, const Lookup& lookup, MonoTime now) {
+  const auto found = zones_[zone]->lookups.find(lookup);
+  if (found == zones_[zone]->lookups.end()) return;
+  RunningLookup& running = found->second;
+  ++zones_[zone]->counters.lookup_failures;
+  running.failed = true;
+  running.retry = Backoff(++running.failures, now);
+  DirtyAt(running.retry);
+}
+
+Publication* Mirror::Find(size_t zone, uint64_t id) {
+  const auto mirrored = FindMirrored(zone, id);
+  if (mirrored != mirrored_.end()) return &mirrored->second.publication;
+  for (auto& [key, address] : zones_[zone]->addresses) {
+    if (address.id == id) return &address;
+  }
+  return nullptr;
+}
+
+std::map<MirrorKey, Mirrored>::iterator Mirror::FindMirrored(size_t zone, uint64_t id) {
+  const auto end = mirrored_.lower_bound(MirrorKey{zone + 1, 0, {}});
+  for (auto it = mirrored_.lower_bound(MirrorKey{zone, 0, {}}); it != end; ++it) {
+    if (it->second.publication.id == id) return it;
+  }
+  return mirrored_.end();
+}
+
+void Mirror::OnPublished(size_t zone, uint64_t id, MonoTime now) {
+  Publication* publication = Find(zone, id);
+  if (publication == nullptr || publication->state != State::kPublishing) return;
+  publication->state = State::kPublished;
+  publication->failures = 0;
+  const auto mirrored = FindMirrored(zone, id);
+  if (mirrored == mirrored_.end()) return Dirty(now);  // an address: its host is ours now
+  const MirrorKey& key = mirrored->first;
+  ++zones_[zone]->counters.published;
+  ++rules_[mirrored->second.rule].published_total;
+  touched_.insert(key);
+  if (mirrored->second.since == MonoTime{}) {
+    const auto service = zones_[key.from]->seen.services().find(key.key);
+    if (service != zones_[key.from]->seen.services().end() && delays_.size() < kDelaysMax) {
+      delays_.push_back(now - service->second.first_seen);
+    }
+  }
+  mirrored->second.since = now;
+  Dirty(now);
+}
+
+void Mirror::OnCollided(size_t zone, uint64_t id, MonoTime now) {
+  ++zones_[zone]->counters.collisions;
+  const auto mirrored = FindMirrored(zone, id);
+  if (mirrored != mirrored_.end()) {
+    std::set<std::string>& collided = mirrored->second.collided;
+    if (collided.size() >= kCollidedMax) collided.clear();
+    collided.insert(Fold(mirrored->second.running.key.name));
+    ForgetName(zone, mirrored->second, now);
+    Unpublish(zone, mirrored->second.publication);
+    touched_.insert(mirrored->first);
+    return Dirty(now);
+  }
+  for (auto& [key, address] : zones_[zone]->addresses) {
+    if (address.id != id) continue;
+    for (auto& [host, alias] : zones_[zone]->hosts) {
+      if (alias.published != key.first) continue;
+      if (alias.collided.size() >= kCollidedMax) alias.collided.clear();
+      alias.collided.insert(Fold(key.first));
+    }
+    Unpublish(zone, address);
+    return Dirty(now);
+  }
+}
+
+void Mirror::OnPublishFailed(size_t zone, uint64_t id, MonoTime now) {
+  Publication* publication = Find(zone, id);
+  if (publication == nullptr) return;
+  ++zones_[zone]->counters.publish_failures;
+  const auto mirrored = FindMirrored(zone, id);
+  if (mirrored != mirrored_.end()) {
+    ForgetName(zone, mirrored->second, now);
+    touched_.insert(mirrored->first);
+  }
+  const int failures = publication->failures + 1;
+  Unpublish(zone, *publication);
+  publication->state = State::kFailed;
+  publication->failures = failures;
+  publication->retry = Backoff(failures, now);
+  DirtyAt(publication->retry);
+}
+
+void Mirror::Unpublish(size_t zone, Publication& publication) {
+  if (publication.id != 0) withdrawals_.push_back(Withdraw{zone, publication.id});
+  publication = {};
+}
+
+// The name may be told as a stranger's for a second yet.
+void Mirror::ForgetName(size_t zone, const Mirrored& mirrored, MonoTime now) {
+  const ServiceKey& key = mirrored.running.key;
+  const MonoTime until = now + options_.timing.own_memory;
+  zones_[zone]->own_names[{key.type, Fold(key.name)}] = until;
+  DirtyAt(until);
+}
+
+void Mirror::Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now) {
+  const size_t to = it->first.to;
+  if (it->second.publication.id != 0) {
+    ++zones_[to]->counters.withdrawn;
+    ForgetName(to, it->second, now);
+    Unpublish(to, it->second.publication);
+  }
+  touched_.insert(it->first);
+  mirrored_.erase(it);
+}
+
+void Mirror::Act(MonoTime now, Actions& out) {
+  deadline_ = kNever;
+  for (const auto& zone : zones_) {
+    zone->seen.Sweep(now);
+    std::erase_if(zone->own_names, [now](const auto& entry) { return entry.second <= now; });
+    for (const auto& [name, until] : zone->own_names) DirtyAt(until);
+  }
+  std::vector<std::set<Lookup>> needs(zones_.size());
+  DecideAll(now, needs);
+  for (size_t to = 0; to < zones_.size(); ++to) AssignNames(to);
+  for (auto& [key, mirrored] : mirrored_) Describe(key, mirrored);
+  Actions started;
+  for (size_t to = 0; to < zones_.size(); ++to) {
+    AssignHosts(to);
+    CompareServices(to, now, started);
+    CompareAddresses(to, now, started);
+    if (zones_[to]->seen.up()) CompareLookups(to, needs[to], now, started);
+    DirtyAt(zones_[to]->seen.NextSweep());
+  }
+  for (Action& action : withdrawals_) out.push_back(std::move(action));
+  withdrawals_.clear();
+  for (Action& action : started) out.push_back(std::move(action));
+  Count();
+}
+
+void Mirror::CompareLookups(size_t index, const std::set<Lookup>& wanted, MonoTime now,
+                            Actions& out) {
+  Zone& zone = *zones_[index];
+  for (const Lookup& again : zone.seen.TakeCutOff()) {
+    if (zone.lookups.erase(again) > 0) out.push_back(StopLookup{index, again});
+  }
+  for (auto it = zone.lookups.begin(); it != zone.lookups.end();) {
+    if (wanted.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    if (!it->second.failed) out.push_back(StopLookup{index, it->first});
+    zone.seen.Forget(it->first);
+    it = zone.lookups.erase(it);
+  }
+  for (const Lookup& lookup : wanted) {
+    const auto [running, added] = zone.lookups.try_emplace(lookup);
+    if (!added && !running->second.failed) continue;
+    if (!added && now < running->second.retry) {
+      DirtyAt(running->second.retry);
+      continue;
+    }
+    running->second.failed = false;
+    out.push_back(StartLookup{index, lookup});
+  }
+}
+
+bool Mirror::MayPublish(size_t zone, const Publication& publication, MonoTime now) {
+  if (publication.id != 0) return false;
+  if (!zones_[zone]->seen.IsUsable(now)) {
+    DirtyAt(zones_[zone]->seen.usable());
+    return false;
+  }
+  if (publication.state != State::kFailed || now >= publication.retry) return true;
+  DirtyAt(publication.retry);
+  return false;
+}
+
+void Mirror::CompareServices(size_t to, MonoTime now, Actions& out) {
+  Zone& zone = *zones_[to];
+  size_t count = 0;
+  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
+  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
+    Mirrored& mirrored = it->second;
+    Publication& publication = mirrored.publication;
+    if (mirrored.waiting == Waiting::kNot && ++count > options_.limits.mirrored_max) {
+      mirrored.waiting = Waiting::kFull;
+      touched_.insert(it->first);
+    }
+    const bool wanted = mirrored.waiting == Waiting::kNot;
+    if (publication.id != 0 && (!wanted || mirrored.running != mirrored.wanted)) {
+      MirroredService with_txt = mirrored.running;
+      with_txt.txt = mirrored.wanted.txt;
+      touched_.insert(it->first);
+      if (wanted && with_txt == mirrored.wanted) {
+        mirrored.running.txt = mirrored.wanted.txt;
+        out.push_back(UpdateTxt{to, publication.id, mirrored.running.key, mirrored.running.txt});
+        continue;
+      }
+      if (!wanted) ++zone.counters.withdrawn;
+      ForgetName(to, mirrored, now);
+      Unpublish(to, publication);
+    }
+    if (!wanted || !MayPublish(to, publication, now)) continue;
+    publication.id = next_id_++;
+    publication.state = State::kPublishing;
+    mirrored.running = mirrored.wanted;
+    zone.own_names[{mirrored.running.key.type, Fold(mirrored.running.key.name)}] = kNever;
+    touched_.insert(it->first);
+    out.push_back(PublishService{to, publication.id, mirrored.running});
+    Dirty(now);
+  }
+}
+
+void Mirror::CompareAddresses(size_t to, MonoTime now, Actions& out) {
+  Zone& zone = *zones_[to];
+  std::set<AddressKey> wanted;
+  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
+  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
+    if (it->second.waiting != Waiting::kNot) continue;
+    for (const IpAddress& address : it->second.addresses) {
+      wanted.insert({it->second.wanted.host, address});
+    }
+  }
+  for (auto it = zone.addresses.begin(); it != zone.addresses.end();) {
+    if (wanted.contains(it->first)) {
+      ++it;
+      continue;
+    }
+    Unpublish(to, it->second);
+    it = zone.addresses.erase(it);
+  }
+  for (const AddressKey& key : wanted) {
+    Publication& publication = zone.addresses[key];
+    if (!MayPublish(to, publication, now)) continue;
+    publication.id = next_id_++;
+    publication.state = State::kPublishing;
+    out.push_back(PublishAddress{to, publication.id, key.first, key.second});
+  }
+  std::set<std::string> hosts;
+  for (const auto& [key, publication] : zone.addresses) {
+    if (publication.state == State::kPublished) hosts.insert(Fold(key.first));
+  }
+  if (hosts == zone.own_hosts) return;
+  zone.own_hosts = std::move(hosts);
+  Dirty(now);
+}
+
+void Mirror::Count() {
+  for (RuleCounters& counters : rules_) counters.mirrored = 0;
+  for (const auto& [key, mirrored] : mirrored_) {
+    if (mirrored.publication.state == State::kPublished) ++rules_[mirrored.rule].mirrored;
+  }
+}
+
+}  // namespace headwater::zone
