@@ -32,6 +32,8 @@ class CommandLine {
   void AddCatalogue(CLI::App& station);
   void AddDirectory();
   void AddDvb();
+  void AddMonitor();
+  void AddEventFilter(CLI::App& verb, const char* count, uint32_t initial);
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

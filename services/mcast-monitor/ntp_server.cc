@@ -61,6 +61,7 @@ NtpServer::Verdict NtpServer::Decide(Bytes bytes, const IpAddress& source, absl:
     case RateLimiter::Verdict::kAnswer:
       break;
   }
+  if (relaying_) return {Outcome::kRelayed, {}};
   NtpPacket answer = Answer(*request, received, now);
   const bool told = answer.stratum != 0;
   return {told ? Outcome::kAnswered : Outcome::kUnsynchronised, answer};

@@ -43,7 +43,7 @@ class NtpServer {
     kDropped,         // rate limit, silently
     kNotClient,       // another monitor's answer to the group, broadcasts, control messages
     kMalformed,
-    kRelayed,  // to a daemon; counted by the shell
+    kRelayed,  // to be given to a daemon
   };
   static constexpr size_t kOutcomes = 7;
 
@@ -64,8 +64,8 @@ class NtpServer {
   // The moment of sending; leaves an answer without a time as it is.
   static void SetTransmit(NtpPacket& answer, absl::Time now);
 
-  // For a request that is not answered here.
-  void CountRelayed() { ++counts_[static_cast<size_t>(Outcome::kRelayed)]; }
+  // Requests are not answered here but by a daemon that the caller gives them to.
+  void set_relaying(bool relaying) { relaying_ = relaying; }
   uint64_t count(Outcome outcome) const { return counts_[static_cast<size_t>(outcome)]; }
 
  private:
@@ -74,6 +74,7 @@ class NtpServer {
 
   RateLimiter limiter_;
   ClockState clock_;
+  bool relaying_ = false;
   std::array<uint64_t, kOutcomes> counts_ = {};
 };
 
