@@ -81,8 +81,7 @@ queue_bytes_max = 70000
 size_max_mib = 32
 age_max = "48h"
 segment_events_max = 2000
-queue_max = 100
-)",
+queue_max = 100)",
                                    options);
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_THAT(options.ports, ElementsAre(1123, 1162, 1514));

@@ -20,6 +20,7 @@ constexpr char kSchema[] = R"sql(
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA cache_size = -16384;
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS event (
   id INTEGER PRIMARY KEY,
   time INTEGER NOT NULL,              -- Unix microseconds
@@ -38,6 +39,7 @@ CREATE TABLE IF NOT EXISTS event (
 );
 CREATE VIRTUAL TABLE IF NOT EXISTS word
   USING fts5(words, content='', columnsize=0, detail=none, tokenize='ascii');
+COMMIT;
 )sql";
 constexpr char kInsertEvent[] =
     "INSERT INTO event VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)";
@@ -224,6 +226,9 @@ absl::Status SearchSegment(const std::string& path, const EventFilter& filter, c
   sqlite3_progress_handler(
       database.get(), 100'000,
       [](void* until) { return MonoNow() > *static_cast<MonoTime*>(until) ? 1 : 0; }, &deadline);
+  // A file that is just being made has nothing in it yet.
+  Statement made(database.get(), "SELECT 1 FROM sqlite_master WHERE name = 'word'");
+  if (!made.Step() && made.good()) return absl::OkStatus();
   const std::string query = Query(filter);
   // CROSS: in this order, whatever SQLite thinks of the sizes.
   Statement rows(database.get(),
