@@ -28,6 +28,8 @@ class BerReader {
     const Bytes contents = Take(tag);
     return BerReader(contents, ok_);
   }
+  // All that has not been read.
+  Bytes Rest() const { return ok_ ? bytes_.subspan(position_) : Bytes(); }
   // An INTEGER of at most 64 bits.
   int64_t Integer();
 

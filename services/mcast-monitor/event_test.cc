@@ -7,6 +7,7 @@
 #include "services/mcast-monitor/ber_reader.h"
 #include "services/mcast-monitor/event_log.h"
 #include "services/mcast-monitor/forward_queue.h"
+#include "services/mcast-monitor/snmp_engine.h"
 #include "services/mcast-monitor/snmp_samples.h"
 
 namespace headwater::monitor {
@@ -168,6 +169,42 @@ TEST(SnmpMessageTest, RefusesEveryTruncation) {
     for (size_t size = 0; size < bytes.size(); ++size)
       EXPECT_FALSE(SnmpMessage::Parse(Bytes(bytes).first(size), bob).ok()) << size;
   }
+}
+
+TEST(SnmpEngineTest, SaysWhoItIsToWhoAsks) {
+  const SnmpEngine engine({0x80, 0, 0, 0, 5, 1, 2, 3, 4}, 7, kStart);
+  const auto report = engine.Discover(FromHex(kDiscoveryV3), kStart + 300s);
+  ASSERT_TRUE(report);
+  EXPECT_THAT(std::string(AsText(*report)),
+              HasSubstr(std::string(
+                  "\x04\x09\x80\0\0\0\x05\x01\x02\x03\x04\x02\x01\x07\x02\x02\x01\x2c", 18)));
+  EXPECT_FALSE(engine.Discover(*report, kStart)) << "an answer is no question";
+  for (const char* hex : {kTrapV2, kTrapV3Sha, kTrapV3Open})
+    EXPECT_FALSE(engine.Discover(FromHex(hex), kStart));
+}
+
+TEST(SnmpEngineTest, AcknowledgesWhatIsAddressedToItAndTimely) {
+  const std::vector<uint8_t> id = FromHex("8000000001020304");
+  const std::vector<SnmpKeys> bob = Bob(SnmpAuth::kSha);
+  auto message = *SnmpMessage::Parse(FromHex(kTrapV3Sha), bob);
+  const SnmpEngine engine(id, message.v3.boots, kStart);
+  const MonoTime now = kStart + std::chrono::seconds(message.v3.time);
+  const auto verdict = engine.Check(message, bob, 99, now);
+  EXPECT_TRUE(verdict.take);
+  ASSERT_TRUE(verdict.answer);
+  // Signed and encrypted well, or it would not be known to be a response.
+  EXPECT_EQ(SnmpMessage::Parse(*verdict.answer, bob).error(), SnmpError::kOther);
+  for (const Duration late : {-200s, 200s}) {
+    const auto stale = engine.Check(message, bob, 99, now + late);
+    EXPECT_FALSE(stale.take);
+    ASSERT_TRUE(engine.Check(message, bob, 99, now + late).answer.has_value() ==
+                message.v3.reportable);
+  }
+  const SnmpEngine reborn(id, message.v3.boots + 1, kStart);
+  EXPECT_FALSE(reborn.Check(message, bob, 99, now).take);
+  const SnmpEngine other({1, 2, 3, 4, 5}, message.v3.boots, kStart);
+  EXPECT_TRUE(other.Check(message, bob, 99, now).take);
+  EXPECT_FALSE(other.Check(message, bob, 99, now).answer) << "another monitor's";
 }
 
 TEST(BerReaderTest, KnowsItsBounds) {

@@ -176,25 +176,25 @@ bool Handover::SendOne(const ForwardQueue::Datagram& datagram) {
 
 // A line when it goes and comes, and when the queue begins to overflow and has room again.
 void Handover::Report() {
-  const std::string target = options_.target.ToString();
+  const auto target = [this] { return options_.target.ToString(); };
   if (queue_.up() != was_up_) {
     was_up_ = queue_.up();
     if (was_up_) {
-      log_.Info("handover: the daemon is back", {{"target", target}, {"queued", queue_.size()}});
+      log_.Info("handover: the daemon is back", {{"target", target()}, {"queued", queue_.size()}});
     } else {
-      log_.Warning("handover: nobody listens; what comes is queued", {{"target", target}});
+      log_.Warning("handover: nobody listens; what comes is queued", {{"target", target()}});
     }
   }
   const uint64_t dropped = queue_.stats().dropped;
   if (dropped != dropped_before_ && !was_full_) {
     was_full_ = true;
     log_.Warning("handover: the queue is full; what comes is dropped",
-                 {{"target", target}, {"queued", queue_.size()}});
+                 {{"target", target()}, {"queued", queue_.size()}});
   }
   if (was_full_ && queue_.size() < options_.queue.datagrams_max / 2) {
     was_full_ = false;
     log_.Info("handover: the queue has room again",
-              {{"target", target}, {"dropped_total", dropped}});
+              {{"target", target()}, {"dropped_total", dropped}});
   }
   dropped_before_ = dropped;
 }

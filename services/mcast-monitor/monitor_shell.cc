@@ -1,9 +1,12 @@
 #include "services/mcast-monitor/monitor_shell.h"
 
+#include <absl/strings/escaping.h>
 #include <fmt/format.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <fstream>
+#include <random>
 #include <utility>
 
 #include "services/common/base/absl_text.h"
@@ -38,6 +41,7 @@ absl::StatusOr<std::unique_ptr<MonitorShell>> MonitorShell::Open(EventLoop& loop
     made->handovers_.push_back(std::move(opened));
   }
   RETURN_IF_ERROR(made->OpenStore(state));
+  RETURN_IF_ERROR(made->OpenEngine(state));
   made->MakeKeys();
   return made;
 }
@@ -75,6 +79,29 @@ absl::Status MonitorShell::OpenStore(const std::string& state) {
   events_.Restore(std::move(newest));
   store_ = std::make_unique<StoreWorker>(loop_, log_, folder, options_.store, std::move(store));
   return absl::OkStatus();
+}
+
+// Id and number of this life of the engine, which the next one will know: "8000000005... 7".
+absl::Status MonitorShell::OpenEngine(const std::string& state) {
+  const std::string path = state + ".engine";
+  std::random_device random;
+  salt_ = uint64_t{random()} << 32 | random();
+  // RFC 3411, SnmpEngineID: no enterprise of ours, format "octets".
+  std::vector<uint8_t> id = {0x80, 0, 0, 0, 5};
+  for (int i = 0; i < 8; ++i) id.push_back(static_cast<uint8_t>(random()));
+  uint32_t boots = 0;
+  std::string hex;
+  if (std::ifstream before(path); before >> hex >> boots && hex.size() == 2 * id.size()) {
+    const std::string bytes = absl::HexStringToBytes(hex);
+    id.assign(bytes.begin(), bytes.end());
+  }
+  hex.clear();
+  for (const uint8_t byte : id) hex += fmt::format("{:02x}", byte);
+  engine_ = std::make_unique<SnmpEngine>(id, ++boots, MonoNow());
+  std::ofstream after(path);
+  after << hex << ' ' << boots << '\n' << std::flush;
+  return after ? absl::OkStatus()
+               : absl::UnavailableError(ToAbsl(fmt::format("{}: cannot be written", path)));
 }
 
 void MonitorShell::MakeKeys() {
@@ -223,19 +250,33 @@ void MonitorShell::OnDatagram(Protocol protocol, PortSocket& socket,
 
 void MonitorShell::OnNotification(PortSocket& socket, const ReceivedDatagram& datagram,
                                   const Leg& leg, const Arrival& arrival) {
+  const std::optional<IpAddress> own = arrival.destination.IsMulticast()
+                                           ? OwnAddress(leg, arrival.source.address)
+                                           : arrival.destination;
+  const auto send = [&](const std::optional<std::vector<uint8_t>>& answer) {
+    return answer && own && options_.acknowledge_informs &&
+           socket.Send(*answer, *own, arrival.source, arrival.ifindex);
+  };
+  const MonoTime now = MonoNow();
+  if (const auto report = engine_->Discover(datagram.bytes, now)) {
+    send(report);
+    return;
+  }
   const auto message = SnmpMessage::Parse(datagram.bytes, keys_);
   if (!message) {
     ++stats_.snmp_refused[static_cast<size_t>(message.error())];
     return;
   }
+  SnmpEngine::Verdict verdict{.answer = Acknowledge(datagram.bytes, *message)};
+  if (message->version == 3 && message->inform)
+    verdict = engine_->Check(*message, keys_, ++salt_, now);
+  if (!verdict.take) {
+    ++stats_.snmp_refused[static_cast<size_t>(SnmpError::kUntimely)];
+    send(verdict.answer);
+    return;
+  }
   Add(SnmpEvent(arrival, datagram.bytes, *message));
-  if (!options_.acknowledge_informs) return;
-  const auto answer = Acknowledge(datagram.bytes, *message);
-  const std::optional<IpAddress> own = arrival.destination.IsMulticast()
-                                           ? OwnAddress(leg, arrival.source.address)
-                                           : arrival.destination;
-  if (!answer || !own) return;
-  if (socket.Send(*answer, *own, arrival.source, arrival.ifindex)) ++stats_.informs_acknowledged;
+  if (send(verdict.answer)) ++stats_.informs_acknowledged;
 }
 
 void MonitorShell::Add(Event event) {

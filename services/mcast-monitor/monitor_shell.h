@@ -17,6 +17,7 @@
 #include "services/mcast-monitor/ntp_shell.h"
 #include "services/mcast-monitor/options.h"
 #include "services/mcast-monitor/port_socket_shell.h"
+#include "services/mcast-monitor/snmp_engine.h"
 #include "services/mcast-monitor/store_worker_shell.h"
 
 namespace headwater::monitor {
@@ -77,6 +78,7 @@ class MonitorShell {
       : loop_(loop), log_(log), options_(options) {}
   absl::Status OpenSockets();
   absl::Status OpenStore(const std::string& state);
+  absl::Status OpenEngine(const std::string& state);
   void MakeKeys();
   PortSocket* SocketOf(Protocol protocol, IpAddress::Family family) const;
   // Joins what is wanted, leaves what is not, where interfaces have come and gone.
@@ -93,6 +95,8 @@ class MonitorShell {
   std::unique_ptr<LegWatch> legs_;
   std::array<Sockets, kProtocols> sockets_;
   std::vector<SnmpKeys> keys_;
+  std::unique_ptr<SnmpEngine> engine_;
+  uint64_t salt_ = 0;
   EventLog events_;
   std::unique_ptr<StoreWorker> store_;
   std::vector<std::unique_ptr<Handover>> handovers_;

@@ -68,7 +68,7 @@ struct Options {
   std::vector<ListenOptions> listen;
   NtpOptions ntp;
   std::vector<SnmpUser> snmp_users;
-  // Informs of version 2c are answered.
+  // Informs are answered, and who asks for the engine is told.
   bool acknowledge_informs = true;
   std::vector<HandoverOptions> handovers;
   StoreOptions store;

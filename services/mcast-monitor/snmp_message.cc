@@ -15,7 +15,6 @@ namespace {
 constexpr uint8_t kTrapV1 = 0xa4;
 constexpr uint8_t kInform = 0xa6;
 constexpr uint8_t kTrapV2 = 0xa7;
-constexpr uint8_t kResponse = 0xa2;
 // RFC 2578.
 constexpr uint8_t kIpAddress = 0x40;
 constexpr uint8_t kCounter32 = 0x41;
@@ -25,6 +24,7 @@ constexpr uint8_t kCounter64 = 0x46;
 // RFC 3412 section 6.4.
 constexpr uint8_t kFlagAuth = 1;
 constexpr uint8_t kFlagPrivacy = 2;
+constexpr uint8_t kFlagReportable = 4;
 constexpr int64_t kSecurityModelUsm = 3;
 constexpr int kGenericMax = 5;
 
@@ -145,18 +145,27 @@ struct UsmParameters {
   }
 };
 
-Result<SnmpMessage, SnmpError> ReadScoped(BerReader& outer, const SnmpMessage& message) {
-  BerReader scoped = outer.Enter(kBerSequence);
+// `rest` begins with a scoped PDU (RFC 3412 section 6.8); behind a decrypted one there may be
+// padding.
+Result<SnmpMessage, SnmpError> ReadScoped(Bytes rest, SnmpMessage message) {
+  BerReader outer(rest);
+  const Bytes contents = outer.Take(kBerSequence);
+  if (!outer.ok()) return SnmpError::kSyntax;
+  const Bytes whole = rest.first(outer.position());
+  BerReader scoped(contents);
   scoped.Take(kBerOctets);  // context engine
   scoped.Take(kBerOctets);  // context
-  return ReadPdu(scoped, message);
+  if (!scoped.ok()) return SnmpError::kSyntax;
+  message.v3.scoped.assign(whole.begin(), whole.end());
+  message.v3.pdu_offset = whole.size() - contents.size() + scoped.position();
+  return ReadPdu(scoped, std::move(message));
 }
 
 Result<SnmpMessage, SnmpError> ReadV3(BerReader& outer, Bytes datagram,
                                       const std::vector<SnmpKeys>& users) {
   SnmpMessage message{.version = 3};
   BerReader global = outer.Enter(kBerSequence);
-  global.Integer();  // message id
+  message.v3.message_id = global.Integer();
   global.Integer();  // largest message
   const Bytes flags = global.Take(kBerOctets);
   const int64_t model = global.Integer();
@@ -165,7 +174,11 @@ Result<SnmpMessage, SnmpError> ReadV3(BerReader& outer, Bytes datagram,
   if (!global.ok() || !outer.ok() || flags.size() != 1) return SnmpError::kSyntax;
   if (model != kSecurityModelUsm || !usm.Read(parameters)) return SnmpError::kSyntax;
   message.user = std::string(AsText(usm.user));
-  const bool privacy = (flags[0] & kFlagPrivacy) != 0;
+  message.v3.engine_id.assign(usm.engine_id.begin(), usm.engine_id.end());
+  message.v3.boots = usm.boots;
+  message.v3.time = usm.time;
+  message.v3.reportable = (flags[0] & kFlagReportable) != 0;
+  message.v3.encrypted = (flags[0] & kFlagPrivacy) != 0;
   const auto known = std::find_if(users.begin(), users.end(), [&](const SnmpKeys& keys) {
     return keys.name() == message.user;
   });
@@ -175,7 +188,7 @@ Result<SnmpMessage, SnmpError> ReadV3(BerReader& outer, Bytes datagram,
     if (!known->Verify(datagram, offset, usm.engine_id)) return SnmpError::kSignature;
     message.authenticated = true;
   }
-  if (!privacy) return ReadScoped(outer, message);
+  if (!message.v3.encrypted) return ReadScoped(outer.Rest(), std::move(message));
   // Only what is signed is decrypted (RFC 3414 section 3.2: there is no privacy without).
   if (known == users.end()) return SnmpError::kUnknownUser;
   if (!message.authenticated || !known->has_privacy()) return SnmpError::kUnreadable;
@@ -183,8 +196,7 @@ Result<SnmpMessage, SnmpError> ReadV3(BerReader& outer, Bytes datagram,
   if (!outer.ok()) return SnmpError::kSyntax;
   const std::vector<uint8_t> clear =
       known->Decrypt(encrypted, usm.engine_id, usm.boots, usm.time, usm.salt);
-  BerReader decrypted(clear);
-  Result<SnmpMessage, SnmpError> read = ReadScoped(decrypted, message);
+  Result<SnmpMessage, SnmpError> read = ReadScoped(clear, std::move(message));
   // A wrong key gives noise.
   if (!read.ok() && read.error() == SnmpError::kSyntax) return SnmpError::kUnreadable;
   return read;
@@ -194,7 +206,8 @@ Result<SnmpMessage, SnmpError> ReadV3(BerReader& outer, Bytes datagram,
 
 const char* ToString(SnmpError error) {
   constexpr const char* kNames[] = {"syntax",       "version",   "not_a_notification",
-                                    "unknown_user", "signature", "unreadable"};
+                                    "unknown_user", "signature", "unreadable",
+                                    "untimely"};
   static_assert(std::size(kNames) == kSnmpErrors);
   return kNames[static_cast<size_t>(error)];
 }
@@ -220,7 +233,7 @@ std::optional<std::vector<uint8_t>> Acknowledge(Bytes datagram, const SnmpMessag
   if (message.version != 2 || !message.inform || message.pdu_offset >= datagram.size())
     return std::nullopt;
   std::vector<uint8_t> answer(datagram.begin(), datagram.end());
-  answer[message.pdu_offset] = kResponse;
+  answer[message.pdu_offset] = kSnmpResponse;
   return answer;
 }
 

@@ -19,9 +19,23 @@ enum class SnmpError : uint8_t {
   kUnknownUser,  // SNMPv3 of a user that is not configured, encrypted
   kSignature,    // signed, but not by that user's key
   kUnreadable,   // SNMPv3 that cannot be decrypted
+  kUntimely,     // a signed inform from outside SnmpEngine's time window
 };
-inline constexpr size_t kSnmpErrors = 6;
+inline constexpr size_t kSnmpErrors = 7;
 const char* ToString(SnmpError error);
+
+// Of a version 3 message what its answer needs (RFC 3412 section 6, RFC 3414 section 2.4).
+struct SnmpV3 {
+  int64_t message_id = 0;
+  bool reportable = false;
+  bool encrypted = false;
+  std::vector<uint8_t> engine_id;
+  uint32_t boots = 0;
+  uint32_t time = 0;
+  // The scoped PDU in the clear, and where in it the PDU's tag stands.
+  std::vector<uint8_t> scoped;
+  size_t pdu_offset = 0;
+};
 
 struct SnmpVariable {
   std::string oid;
@@ -48,8 +62,10 @@ struct SnmpMessage {
   // Hundredths of a second.
   uint64_t uptime = 0;
   std::vector<SnmpVariable> variables;
-  // Where in the datagram the PDU's tag stands; 0 when it was encrypted.
+  // Of versions 1 and 2c: where in the datagram the PDU's tag stands.
   size_t pdu_offset = 0;
+  // Of version 3.
+  SnmpV3 v3;
 
   static Result<SnmpMessage, SnmpError> Parse(Bytes datagram, const std::vector<SnmpKeys>& users);
 };
@@ -57,6 +73,7 @@ struct SnmpMessage {
 // The acknowledgement of a version 2c inform: the same message as a Response (RFC 3416
 // section 4.2.7). Nothing for all else: an inform of version 3 is acknowledged by the engine that
 // it is addressed to.
+inline constexpr uint8_t kSnmpResponse = 0xa2;
 std::optional<std::vector<uint8_t>> Acknowledge(Bytes datagram, const SnmpMessage& message);
 
 }  // namespace headwater::monitor

@@ -4,9 +4,11 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
+#include "services/common/base/check.h"
 #include "services/common/wire/byte_writer.h"
 
 namespace headwater::monitor {
@@ -71,27 +73,51 @@ std::vector<uint8_t> SnmpKeys::Localise(const std::vector<uint8_t>& key, Bytes e
   return Hash(auth_, all);
 }
 
-bool SnmpKeys::Verify(Bytes message, size_t offset, Bytes engine_id) const {
-  const size_t size = authenticator_size();
-  if (authentication_.empty() || offset > message.size() || message.size() - offset < size)
-    return false;
-  std::vector<uint8_t> zeroed(message.begin(), message.end());
-  std::fill_n(zeroed.begin() + static_cast<ptrdiff_t>(offset), size, uint8_t{0});
+// Empty when there is no key.
+std::vector<uint8_t> SnmpKeys::Authenticator(Bytes zeroed, Bytes engine_id) const {
+  if (authentication_.empty()) return {};
   const std::vector<uint8_t> key = Localise(authentication_, engine_id);
-  std::array<uint8_t, EVP_MAX_MD_SIZE> mac;
+  std::vector<uint8_t> mac(EVP_MAX_MD_SIZE);
   unsigned length = 0;
   if (HMAC(Digest(auth_), key.data(), static_cast<int>(key.size()), zeroed.data(), zeroed.size(),
-           mac.data(), &length) == nullptr) {
-    return false;
+           mac.data(), &length) == nullptr ||
+      length < authenticator_size()) {
+    return {};
   }
-  return length >= size && CRYPTO_memcmp(mac.data(), message.data() + offset, size) == 0;
+  mac.resize(authenticator_size());
+  return mac;
+}
+
+bool SnmpKeys::Verify(Bytes message, size_t offset, Bytes engine_id) const {
+  const size_t size = authenticator_size();
+  if (offset > message.size() || message.size() - offset < size) return false;
+  std::vector<uint8_t> zeroed(message.begin(), message.end());
+  std::fill_n(zeroed.begin() + static_cast<ptrdiff_t>(offset), size, uint8_t{0});
+  const std::vector<uint8_t> mac = Authenticator(zeroed, engine_id);
+  return !mac.empty() && CRYPTO_memcmp(mac.data(), message.data() + offset, size) == 0;
+}
+
+void SnmpKeys::Sign(std::vector<uint8_t>& message, size_t offset, Bytes engine_id) const {
+  const std::vector<uint8_t> mac = Authenticator(message, engine_id);
+  HW_CHECK(offset + mac.size() <= message.size());
+  std::copy(mac.begin(), mac.end(), message.begin() + static_cast<ptrdiff_t>(offset));
 }
 
 std::vector<uint8_t> SnmpKeys::Decrypt(Bytes encrypted, Bytes engine_id, uint32_t boots,
                                        uint32_t time, Bytes salt) const {
+  return Cipher(false, encrypted, engine_id, boots, time, salt);
+}
+
+std::vector<uint8_t> SnmpKeys::Encrypt(Bytes clear, Bytes engine_id, uint32_t boots, uint32_t time,
+                                       Bytes salt) const {
+  return Cipher(true, clear, engine_id, boots, time, salt);
+}
+
+std::vector<uint8_t> SnmpKeys::Cipher(bool encrypt, Bytes bytes, Bytes engine_id, uint32_t boots,
+                                      uint32_t time, Bytes salt) const {
+  if (privacy_.empty() || salt.size() != 8 || bytes.empty()) return {};
   const std::vector<uint8_t> key = Localise(privacy_, engine_id);
-  if (privacy_.empty() || salt.size() != 8 || encrypted.empty() || key.size() < kAesKeySize)
-    return {};
+  if (key.size() < kAesKeySize) return {};
   // RFC 3826 section 3.1.2.1.
   std::vector<uint8_t> start;
   ByteWriter writer(start);
@@ -100,13 +126,13 @@ std::vector<uint8_t> SnmpKeys::Decrypt(Bytes encrypted, Bytes engine_id, uint32_
   writer.Append(salt);
   const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(
       EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
-  std::vector<uint8_t> out(encrypted.size() + EVP_MAX_BLOCK_LENGTH);
+  std::vector<uint8_t> out(bytes.size() + EVP_MAX_BLOCK_LENGTH);
   int length = 0;
   if (!context ||
-      EVP_DecryptInit_ex(context.get(), EVP_aes_128_cfb128(), nullptr, key.data(), start.data()) !=
-          1 ||
-      EVP_DecryptUpdate(context.get(), out.data(), &length, encrypted.data(),
-                        static_cast<int>(encrypted.size())) != 1) {
+      EVP_CipherInit_ex(context.get(), EVP_aes_128_cfb128(), nullptr, key.data(), start.data(),
+                        encrypt ? 1 : 0) != 1 ||
+      EVP_CipherUpdate(context.get(), out.data(), &length, bytes.data(),
+                       static_cast<int>(bytes.size())) != 1) {
     return {};
   }
   out.resize(static_cast<size_t>(length));

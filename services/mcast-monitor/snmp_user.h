@@ -36,8 +36,15 @@ class SnmpKeys {
   // Empty when it cannot be. `salt` is of 8 bytes.
   std::vector<uint8_t> Decrypt(Bytes encrypted, Bytes engine_id, uint32_t boots, uint32_t time,
                                Bytes salt) const;
+  // The other ways: writes the authenticator to where zeros stand, and encrypts.
+  void Sign(std::vector<uint8_t>& message, size_t offset, Bytes engine_id) const;
+  std::vector<uint8_t> Encrypt(Bytes clear, Bytes engine_id, uint32_t boots, uint32_t time,
+                               Bytes salt) const;
 
  private:
+  std::vector<uint8_t> Authenticator(Bytes zeroed, Bytes engine_id) const;
+  std::vector<uint8_t> Cipher(bool encrypt, Bytes bytes, Bytes engine_id, uint32_t boots,
+                              uint32_t time, Bytes salt) const;
   std::vector<uint8_t> Localise(const std::vector<uint8_t>& key, Bytes engine_id) const;
 
   std::string name_;

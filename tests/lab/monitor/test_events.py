@@ -40,10 +40,15 @@ def test_what_real_tools_send_to_a_group_is_an_event(unstarted, device, group):
     found = monitor.wait_event("--kind", "trap", "v3")
     assert found["text"] == "coldStart user=bob uptime=47.13s" and found["authenticated"]
 
+    # Asks for the engine first, then sends to it, and wants a signed answer.
+    net_snmp(device, "snmpinform", group, *OPTIONS_V3[:2], *OPTIONS_V3[4:], "-l", "authPriv", "-r", 0, 4715, COLD_START)
+    found = monitor.wait_event("--kind", "inform", "v3")
+    assert found["text"] == "coldStart user=bob uptime=47.15s" and found["authenticated"]
+
     # It ends well only when it has been acknowledged; once.
     capture = Capture(device.ns, "mgmt", "udp src port 162")
     net_snmp(device, "snmpinform", group, "-v", "2c", "-c", "public", "-r", 0, 4714, COLD_START)
-    found = monitor.wait_event("--kind", "inform")
+    found = monitor.wait_event("--kind", "inform", "v2c")
     assert found["text"] == "coldStart uptime=47.14s" and not found["repeated"]
     let_pass(0.5)
     assert len(capture.packets()) == 1
