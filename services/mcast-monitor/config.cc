@@ -111,6 +111,7 @@ ListenOptions ReadListen(ConfigTable& table, const CommonOptions& common) {
   if (listen.links.empty()) {
     for (const LegConfig& leg : common.legs) listen.links.push_back(leg.link);
   }
+  if (listen.links.empty()) table.Fault("links", "there are no links: [legs] is empty");
   listen.groups = ReadAddresses(table, "groups", true);
   listen.sources = ReadAddresses(table, "sources", false);
   if (!table.Has("groups")) listen.groups = DefaultGroups(listen.protocol);

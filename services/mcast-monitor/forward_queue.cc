@@ -45,7 +45,6 @@ void ForwardQueue::OnSent(MonoTime now) {
 void ForwardQueue::OnRefused(MonoTime now) {
   up_ = false;
   ready_ = false;
-  SendAgain();
   (visible_ ? look_ : retry_) = now + kRetry;
 }
 

@@ -63,7 +63,8 @@ class ForwardQueue {
   const Datagram* Next(MonoTime now) const;
   // It has been handed to the kernel.
   void OnSent(MonoTime now);
-  // Nobody listens there (ECONNREFUSED), or it cannot be sent to.
+  // Nobody listens there (ECONNREFUSED), or it cannot be sent to. What has been sent before waits
+  // for the next look.
   void OnRefused(MonoTime now);
   // Whether to look at the socket at `now`, and what was seen there; nothing: there is none.
   bool WantsLook(MonoTime now) const;

@@ -191,3 +191,13 @@ def test_events_survive_a_restart_and_groups_come_with_a_reload(unstarted, devic
     wait_until(lambda: "is no multicast address" in monitor.process.log(), 5)
     logger(device, "234.192.168.11", "still", "--rfc3164")
     monitor.wait_event("still")
+
+
+def test_groups_are_joined_again_on_an_interface_that_comes_back(unstarted, device, lab):
+    monitor = unstarted.start()
+    monitor.host.ns.ip("link del mgmt")
+    wait_until(lambda: not any(one["joined"] for one in monitor.status()["listeners"]), 5)
+    monitor.host.attach(lab.links["mgmt"])
+    wait_until(lambda: all(one["joined"] for one in monitor.status()["listeners"]), 5)
+    logger(device, GROUP6, "again", "--rfc3164")
+    monitor.wait_event("again")
