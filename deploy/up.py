@@ -26,10 +26,11 @@ SERVICES = {
     "rtp-packager": 9464,
     "dvb-tuner": 9466,
     "mdns-zone-proxy": 9467,
+    "mcast-monitor": 9469,
     "session-manager": 9463,
 }
-# Run only where the configuration has their table: not every headend has a receiver or zones.
-OPTIONAL = {"dvb-tuner", "mdns-zone-proxy"}
+# Run only where the configuration has their table.
+OPTIONAL = {"dvb-tuner", "mdns-zone-proxy", "mcast-monitor"}
 BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 10.0
 READY_LIMIT = 60.0

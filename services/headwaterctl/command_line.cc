@@ -12,6 +12,7 @@
 #include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/dvb_commands.h"
+#include "services/headwaterctl/monitor_commands.h"
 #include "services/headwaterctl/zone_commands.h"
 
 namespace headwater {
@@ -64,6 +65,7 @@ CommandLine::CommandLine()
   AddDirectory();
   AddDvb();
   AddZone();
+  AddMonitor();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -232,6 +234,41 @@ void CommandLine::AddZone() {
   Verb(*policy, "check", "What a policy would let cross of what is seen now; nothing is changed",
        ZonePolicyCheck)
       ->add_option("FILE", invocation_.argument, "A configuration file; none: the policy in force");
+}
+
+void CommandLine::AddMonitor() {
+  CLI::App* monitor = Noun("monitor", "Time, SNMP traps and syslog that come by multicast");
+  monitor->add_option("--monitor", invocation_.monitor,
+                      "The mcast-monitor's gRPC target, instead of its socket in the run folder");
+  CLI::App* tail = Verb(*monitor, "tail",
+                        "The newest events, then each as it comes, until interrupted", MonitorTail);
+  AddEventFilter(*tail, "--last", 10);
+  tail->add_flag("--no-follow", invocation_.no_follow, "End after the newest");
+  CLI::App* search =
+      Verb(*monitor, "search", "Events that are kept, the newest first", MonitorSearch);
+  AddEventFilter(*search, "--limit", 100);
+  search->add_option("--since", invocation_.since, "How long ago, as 90m, or a time (RFC 3339)");
+  search->add_option("--until", invocation_.until, "Likewise");
+  Verb(*monitor, "ntp", "What clients are told of the time", MonitorNtp);
+  Verb(*monitor, "status", "Which groups are heard, who is given what, and the store",
+       MonitorStatus);
+  Verb(*monitor, "nft", "Rules for nft that have the daemons hear the groups themselves",
+       MonitorNft);
+}
+
+void CommandLine::AddEventFilter(CLI::App& verb, const char* count, uint32_t initial) {
+  // One of the verbs is run: its number counts.
+  verb.add_option(count, invocation_.count, fmt::format("So many events ({})", initial))
+      ->check(CLI::Range(0u, 100000u));
+  verb.preparse_callback([this, initial](size_t) { invocation_.count = initial; });
+  verb.add_option("WORDS", invocation_.words,
+                  "All of these stand in host, program or text; a * ends the begin of a word");
+  verb.add_option("--kind", invocation_.kind, "syslog, trap or inform");
+  verb.add_option("--link", invocation_.link, "Of this link only");
+  verb.add_option("--source", invocation_.source, "From this address only");
+  verb.add_option("--severity", invocation_.severity,
+                  "At least as severe: emerg, alert, crit, err, warning, notice, info, debug");
+  verb.add_option("--facility", invocation_.facility, "As local0, or its number");
 }
 
 void CommandLine::AddExport(CLI::App& station) {

@@ -33,6 +33,8 @@ class CommandLine {
   void AddDirectory();
   void AddDvb();
   void AddZone();
+  void AddMonitor();
+  void AddEventFilter(CLI::App& verb, const char* count, uint32_t initial);
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

@@ -35,7 +35,7 @@ struct Invocation {
   std::string number;
   std::string service_address;
   std::vector<std::string> words;
-  // Of a scan and of services.
+  // Of a scan and of services; no_follow also of a tail.
   std::string carrier;
   bool no_follow = false;
   bool dry_run = false;
@@ -43,6 +43,15 @@ struct Invocation {
   std::string zone;
   std::string type;
   bool resolve = false;
+  // Of the monitor's events.
+  std::string monitor;
+  std::string kind;
+  std::string source;
+  std::string severity;
+  std::string facility;
+  std::string since;
+  std::string until;
+  uint32_t count = 0;
 };
 
 // Each prints its answer on standard output and returns what went wrong.

@@ -65,6 +65,12 @@ constexpr Values kValues[] = {
     {"--carrier", "", LiveWords::kCarriers},
     {"TUNER", "", LiveWords::kTuners},
     {"--zone", "", LiveWords::kZones},
+    {"--kind", "syslog trap inform"},
+    {"--severity", "emerg alert crit err warning notice info debug"},
+    {"--facility",
+     "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock "
+     "local0 "
+     "local1 local2 local3 local4 local5 local6 local7"},
 };
 
 void Add(std::string_view word, Completion& out) {
