@@ -87,6 +87,8 @@ class FakeZones {
   };
   const std::map<uint64_t, Published>& published(size_t zone) { return zones_[zone].published; }
   const std::map<ServiceKey, Native>& natives(size_t zone) { return zones_[zone].natives; }
+  // What a listener in the zone holds of ours: announced, and no goodbye since.
+  const std::map<ServiceKey, Txt>& heard(size_t zone) { return zones_[zone].heard; }
   // Names in a zone that the mirror has put there, with their hosts: "Office@printer.local".
   std::set<std::string> Names(size_t zone) {
     std::set<std::string> names;
@@ -118,6 +120,7 @@ class FakeZones {
     bool up = false;
     std::set<Lookup> lookups;
     std::map<uint64_t, Published> published;
+    std::map<ServiceKey, Txt> heard;
     std::map<ServiceKey, Native> natives;
     std::map<std::string, std::vector<IpAddress>> hosts;
   };
@@ -173,6 +176,7 @@ class FakeZones {
     if (found == zones_[withdraw.zone].published.end()) return;
     const Published gone = found->second;
     zones_[withdraw.zone].published.erase(found);
+    zones_[withdraw.zone].heard.erase(gone.service.key);
     if (gone.established) TellOwn(withdraw.zone, gone.service.key, false);
   }
   void Do(const PublishService& publish) {
@@ -202,6 +206,9 @@ class FakeZones {
         return mirror_.OnCollided(zone, id, now_);
       }
       found->second.established = true;
+      if (!found->second.service.key.type.empty()) {
+        zones_[zone].heard[found->second.service.key] = found->second.service.txt;
+      }
       mirror_.OnPublished(zone, id, now_);
       TellOwn(zone, found->second.service.key, true);
     });

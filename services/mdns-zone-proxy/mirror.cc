@@ -6,6 +6,8 @@ namespace headwater::zone {
 namespace {
 
 constexpr size_t kDelaysMax = 4096;
+// Of what Avahi publishes (RFC 6762 section 10).
+constexpr Duration kPtrTtl = 75min;
 // Names of one service that may turn out to be taken before all are tried again.
 constexpr size_t kCollidedMax = 16;
 
@@ -71,6 +73,7 @@ void Mirror::OnZoneDown(size_t index, MonoTime now) {
   if (!zone.seen.up()) return;
   zone.seen.OnDown(now);
   ++zone.counters.restarts;
+  KeepGhosts(index, now);
   zone.lookups.clear();
   zone.addresses.clear();
   zone.hosts.clear();
@@ -120,6 +123,9 @@ Publication* Mirror::Find(size_t zone, uint64_t id) {
   for (auto& [key, address] : zones_[zone]->addresses) {
     if (address.id == id) return &address;
   }
+  for (auto& [key, ghost] : zones_[zone]->ghosts) {
+    if (ghost.publication.id == id) return &ghost.publication;
+  }
   return nullptr;
 }
 
@@ -159,7 +165,7 @@ void Mirror::OnCollided(size_t zone, uint64_t id, MonoTime now) {
     std::set<std::string>& collided = mirrored->second.collided;
     if (collided.size() >= kCollidedMax) collided.clear();
     collided.insert(Fold(mirrored->second.running.key.name));
-    ForgetName(zone, mirrored->second, now);
+    ForgetName(zone, mirrored->second.running.key, now);
     Unpublish(zone, mirrored->second.publication);
     touched_.insert(mirrored->first);
     return Dirty(now);
@@ -174,6 +180,13 @@ void Mirror::OnCollided(size_t zone, uint64_t id, MonoTime now) {
     Unpublish(zone, address);
     return Dirty(now);
   }
+  for (auto it = zones_[zone]->ghosts.begin(); it != zones_[zone]->ghosts.end(); ++it) {
+    if (it->second.publication.id != id) continue;
+    // Somebody has the name now, so it is no ghost.
+    LayGhost(zone, it->second, now);
+    zones_[zone]->ghosts.erase(it);
+    return;
+  }
 }
 
 void Mirror::OnPublishFailed(size_t zone, uint64_t id, MonoTime now) {
@@ -182,7 +195,7 @@ void Mirror::OnPublishFailed(size_t zone, uint64_t id, MonoTime now) {
   ++zones_[zone]->counters.publish_failures;
   const auto mirrored = FindMirrored(zone, id);
   if (mirrored != mirrored_.end()) {
-    ForgetName(zone, mirrored->second, now);
+    ForgetName(zone, mirrored->second.running.key, now);
     touched_.insert(mirrored->first);
   }
   const int failures = publication->failures + 1;
@@ -199,8 +212,7 @@ void Mirror::Unpublish(size_t zone, Publication& publication) {
 }
 
 // The name may be told as a stranger's for a second yet.
-void Mirror::ForgetName(size_t zone, const Mirrored& mirrored, MonoTime now) {
-  const ServiceKey& key = mirrored.running.key;
+void Mirror::ForgetName(size_t zone, const ServiceKey& key, MonoTime now) {
   const MonoTime until = now + options_.timing.own_memory;
   zones_[zone]->own_names[{key.type, Fold(key.name)}] = until;
   DirtyAt(until);
@@ -210,7 +222,7 @@ void Mirror::Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now) {
   const size_t to = it->first.to;
   if (it->second.publication.id != 0) {
     ++zones_[to]->counters.withdrawn;
-    ForgetName(to, it->second, now);
+    ForgetName(to, it->second.running.key, now);
     Unpublish(to, it->second.publication);
   }
   touched_.insert(it->first);
@@ -231,6 +243,7 @@ void Mirror::Act(MonoTime now, Actions& out) {
   Actions started;
   for (size_t to = 0; to < zones_.size(); ++to) {
     AssignHosts(to);
+    LayGhosts(to, now, started);
     CompareServices(to, now, started);
     CompareAddresses(to, now, started);
     if (zones_[to]->seen.up()) CompareLookups(to, needs[to], now, started);
@@ -264,9 +277,25 @@ void Mirror::CompareLookups(size_t index, const std::set<Lookup>& wanted, MonoTi
       DirtyAt(running->second.retry);
       continue;
     }
+    if (!MayLookUp(zone, now)) {
+      // Begun as one that failed is begun again.
+      running->second.failed = true;
+      running->second.retry = now;
+      Dirty(now);
+      continue;
+    }
     running->second.failed = false;
     out.push_back(StartLookup{index, lookup});
   }
+}
+
+bool Mirror::MayLookUp(Zone& zone, MonoTime now) {
+  const Timing& timing = options_.timing;
+  const MonoTime rested = std::max(zone.lookups_rested, now);
+  const Duration owed = rested - now;
+  if (owed >= timing.lookup_interval * timing.lookups_burst) return false;
+  zone.lookups_rested = rested + timing.lookup_interval;
+  return true;
 }
 
 bool Mirror::MayPublish(size_t zone, const Publication& publication, MonoTime now) {
@@ -302,7 +331,7 @@ void Mirror::CompareServices(size_t to, MonoTime now, Actions& out) {
         continue;
       }
       if (!wanted) ++zone.counters.withdrawn;
-      ForgetName(to, mirrored, now);
+      ForgetName(to, mirrored.running.key, now);
       Unpublish(to, publication);
     }
     if (!wanted || !MayPublish(to, publication, now)) continue;
@@ -312,6 +341,62 @@ void Mirror::CompareServices(size_t to, MonoTime now, Actions& out) {
     zone.own_names[{mirrored.running.key.type, Fold(mirrored.running.key.name)}] = kNever;
     touched_.insert(it->first);
     out.push_back(PublishService{to, publication.id, mirrored.running});
+    Dirty(now);
+  }
+}
+
+void Mirror::KeepGhosts(size_t to, MonoTime now) {
+  Zone& zone = *zones_[to];
+  for (auto& [name, ghost] : zone.ghosts) ghost.publication = {};
+  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
+  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
+    if (it->second.publication.id == 0 || zone.ghosts.size() >= options_.limits.mirrored_max) {
+      continue;
+    }
+    const MirroredService& service = it->second.running;
+    zone.ghosts[{service.key.type, Fold(service.key.name)}] = {
+        service, it->first.from, it->first.key, {}, now + kPtrTtl};
+  }
+}
+
+void Mirror::LayGhost(size_t zone, Ghost& ghost, MonoTime now) {
+  if (ghost.publication.id == 0) return;
+  ForgetName(zone, ghost.service.key, now);
+  Unpublish(zone, ghost.publication);
+}
+
+void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
+  Zone& zone = *zones_[to];
+  if (zone.ghosts.empty() || !zone.seen.up()) return;
+  std::set<NameKey> alive;
+  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
+  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
+    const ServiceKey& key = it->second.wanted.key;
+    if (it->second.waiting == Waiting::kNot) alive.insert({key.type, Fold(key.name)});
+  }
+  for (auto it = zone.ghosts.begin(); it != zone.ghosts.end();) {
+    Ghost& ghost = it->second;
+    const bool laid = ghost.publication.state == State::kPublished || now >= ghost.until;
+    if (alive.contains(it->first) || laid) {
+      LayGhost(to, ghost, now);
+      it = zone.ghosts.erase(it);
+    } else {
+      ++it;
+    }
+  }
+  for (auto& [name, ghost] : zone.ghosts) {
+    // Denied since then: it is not even said goodbye for.
+    if (!policy_
+             .Decide(zones_[ghost.from]->name, zone.name, ghost.home, ghost.service.subtypes, true)
+             .allow) {
+      LayGhost(to, ghost, now);
+      continue;
+    }
+    if (!MayPublish(to, ghost.publication, now)) continue;
+    ghost.publication.id = next_id_++;
+    ghost.publication.state = State::kPublishing;
+    zone.own_names[name] = kNever;
+    out.push_back(PublishService{to, ghost.publication.id, ghost.service});
     Dirty(now);
   }
 }

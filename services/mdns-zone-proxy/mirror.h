@@ -186,14 +186,26 @@ class Mirror {
     MonoTime retry = kNever;
   };
   using AddressKey = std::pair<std::string, IpAddress>;
+  // What an Avahi that died had published and nobody said goodbye for: listeners hold it for 75
+  // minutes (RFC 6762 section 10). It is published once more, to be withdrawn.
+  struct Ghost {
+    MirroredService service;
+    size_t from = 0;
+    ServiceKey home;
+    Publication publication;
+    MonoTime until{};
+  };
   struct Zone {
     Zone(const Options& options, const std::string& zone_name)
         : name(zone_name), seen(options.limits, options.timing) {}
     std::string name;
     ZoneServices seen;
     std::map<Lookup, RunningLookup> lookups;
+    // When as many may be begun at once as ever.
+    MonoTime lookups_rested{};
     std::map<AddressKey, Publication> addresses;
     std::map<HostKey, HostAlias> hosts;
+    std::map<NameKey, Ghost> ghosts;
     // Names published here, and for a while those that were: kNever while they are.
     std::map<NameKey, MonoTime> own_names;
     // Folded; some address of theirs is established.
@@ -221,10 +233,14 @@ class Mirror {
   // The steps that act (mirror.cc).
   void CompareLookups(size_t zone, const std::set<Lookup>& wanted, MonoTime now, Actions& out);
   void CompareServices(size_t to, MonoTime now, Actions& out);
+  void KeepGhosts(size_t to, MonoTime now);
+  void LayGhost(size_t zone, Ghost& ghost, MonoTime now);
+  void LayGhosts(size_t to, MonoTime now, Actions& out);
   void CompareAddresses(size_t to, MonoTime now, Actions& out);
   void Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now);
   void Unpublish(size_t zone, Publication& publication);
-  void ForgetName(size_t zone, const Mirrored& mirrored, MonoTime now);
+  void ForgetName(size_t zone, const ServiceKey& key, MonoTime now);
+  bool MayLookUp(Zone& zone, MonoTime now);
   bool MayPublish(size_t zone, const Publication& publication, MonoTime now);
   void Count();
   Publication* Find(size_t zone, uint64_t id);

@@ -164,6 +164,20 @@ TEST_F(MirrorTest, AZoneThatComesBackGetsEverythingAgainAndAnOutageOfTheSourceIs
   EXPECT_THAT(zones_->published(kTrusted), IsEmpty());
 }
 
+TEST_F(MirrorTest, WhatADeadAvahiHadPublishedIsSaidGoodbyeFor) {
+  Start({Allow("iot", "trusted")});
+  AnnouncePrinter();
+  zones_->Advance(1s);
+  zones_->Down(kTrusted);
+  zones_->Goodbye(kIot, kOffice);
+  zones_->Advance(1s);
+  EXPECT_FALSE(zones_->heard(kTrusted).empty());
+  zones_->Up(kTrusted);
+  zones_->Advance(5s);
+  EXPECT_TRUE(zones_->heard(kTrusted).empty());
+  EXPECT_THAT(zones_->published(kTrusted), IsEmpty());
+}
+
 TEST_F(MirrorTest, ADenyBySubtypeWaitsForTheSubtype) {
   Rule deny = Allow("iot", "trusted", {"_secret._sub._ipp._tcp"});
   deny.allow = false;
@@ -346,6 +360,15 @@ TEST_P(MirrorDays, WhatIsPublishedIsWhatThePolicySaysOfWhatIsThere) {
         published.insert(Text(service.key.type, {"", service.port, service.txt, {}}));
         EXPECT_TRUE(names.insert(service.key.type + service.key.name).second);
         EXPECT_FALSE(zones_->natives(to).contains(service.key));
+        EXPECT_TRUE(zones_->heard(to).contains(service.key));
+      }
+      // No ghosts: listeners hold nothing else, but for names that somebody there has himself, and
+      // for what has been denied while its Avahi was away.
+      for (const auto& [key, txt] : zones_->heard(to)) {
+        if (names.contains(key.type + key.name) || zones_->natives(to).contains(key)) continue;
+        const size_t from = static_cast<size_t>(txt[0][0] - '0');
+        EXPECT_FALSE(Allowed(from, to, {key.type, txt[0].substr(2)}))
+            << key.name << " haunts " << to;
       }
       EXPECT_EQ(published, Expected(to)) << "zone " << to << " seed " << GetParam();
     }

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,11 @@ struct Lookup {
   Kind kind = Kind::kTypes;
   std::string type;
   std::string name;
-  auto operator<=>(const Lookup&) const = default;
+  bool operator==(const Lookup&) const = default;
+  // What belongs to one service stands together: lookups are begun in this order.
+  auto operator<=>(const Lookup& other) const {
+    return std::tie(type, name, kind) <=> std::tie(other.type, other.name, other.kind);
+  }
 };
 
 // An instance as heard in one zone.
