@@ -368,16 +368,19 @@ void Mirror::LayGhost(size_t zone, Ghost& ghost, MonoTime now) {
 void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
   Zone& zone = *zones_[to];
   if (zone.ghosts.empty() || !zone.seen.up()) return;
-  std::set<NameKey> alive;
+  // Names that are published anew, or will be; true: listeners have heard it.
+  std::map<NameKey, bool> alive;
   const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
   for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
     const ServiceKey& key = it->second.wanted.key;
-    if (it->second.waiting == Waiting::kNot) alive.insert({key.type, Fold(key.name)});
+    if (it->second.waiting != Waiting::kNot) continue;
+    alive[{key.type, Fold(key.name)}] = it->second.publication.state == State::kPublished;
   }
   for (auto it = zone.ghosts.begin(); it != zone.ghosts.end();) {
     Ghost& ghost = it->second;
     const bool laid = ghost.publication.state == State::kPublished || now >= ghost.until;
-    if (alive.contains(it->first) || laid) {
+    const auto same = alive.find(it->first);
+    if (laid || (same != alive.end() && same->second)) {
       LayGhost(to, ghost, now);
       it = zone.ghosts.erase(it);
     } else {
@@ -385,6 +388,10 @@ void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
     }
   }
   for (auto& [name, ghost] : zone.ghosts) {
+    if (alive.contains(name)) {
+      LayGhost(to, ghost, now);
+      continue;
+    }
     // Denied since then: it is not even said goodbye for.
     if (!policy_
              .Decide(zones_[ghost.from]->name, zone.name, ghost.home, ghost.service.subtypes, true)
