@@ -32,7 +32,7 @@ BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 5.0
 # How often Avahi is asked for its state before and after it has answered, and how many questions it may miss in a row: a daemon that
 # hostile packets keep busy for so long is started again.
-ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 0.3, 4
+ASK_STARTING, ASK_RUNNING, ASK_PATIENCE, DEAF_MAX = 0.1, 5.0, 1.0, 6
 # A flood of packets that Avahi complains about must not become a flood of the journal: lines a second, and at once.
 LOG_RATE, LOG_BURST, LOG_LINE_MAX = 20, 100, 400
 MEMORY_MAX = 512 << 20
@@ -335,7 +335,7 @@ class Supervisor:
         self.ask_at, self.deaf = 0.0, 0
         self.wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake_writer)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: setattr(self, "stopping", True))
         self.selector.register(self.wake_reader, selectors.EVENT_READ, lambda: os.read(self.wake_reader, 4096))
         for daemon in self.daemons:
@@ -479,9 +479,9 @@ def isolate(zone: Zone) -> None:
     """A mount namespace with an empty /run, in which only the bus's folder is the machine's, and an empty /etc/avahi."""
     zone.bus_dir.mkdir(parents=True, exist_ok=True)
     bus_user = pwd.getpwnam(BUS_USER)
-    group = pwd.getpwnam(zone.allow_user).pw_gid if zone.allow_user else bus_user.pw_gid
-    os.chown(zone.bus_dir, bus_user.pw_uid, group)
-    # The daemon makes the socket there; who may not enter cannot even try to connect.
+    # The daemon makes the socket there; who may not enter cannot even try to connect. Root has dropped its capabilities when it comes,
+    # and enters by its group.
+    os.chown(zone.bus_dir, bus_user.pw_uid, pwd.getpwnam(zone.allow_user).pw_gid if zone.allow_user else 0)
     os.chmod(zone.bus_dir, 0o750)
     if _libc.unshare(_CLONE_NEWNS) != 0:
         raise Refusal(NO_PERMISSION, f"cannot make a mount namespace: {os.strerror(ctypes.get_errno())}")

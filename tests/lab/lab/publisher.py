@@ -30,7 +30,7 @@ def main() -> None:
     server = dbus.Interface(bus.get_object(_NAME, "/", introspect=False), f"{_NAME}.Server")
     groups = [publish(bus, server, service) for service in ast.literal_eval(Path(sys.argv[1]).read_text())]
     for group in groups:
-        while (state := group.GetState()) == REGISTERING:
+        while (state := group.GetState(timeout=60)) == REGISTERING:
             time.sleep(0.05)
         if state != ESTABLISHED:
             sys.exit(f"{group}: state {state}")

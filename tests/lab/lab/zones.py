@@ -95,9 +95,16 @@ class AvahiHost:
 
     def start(self, timeout: float = 15):
         """Returns when Avahi answers."""
-        argv = ["/usr/bin/python3", ROOT / "deploy" / "zone.py", *self.arguments()]
-        self.process = self.ns.start(argv, "zone")
-        self.process.wait_log(f"zone {self.name}: ready\n", timeout)
+        self.launch()
+        return self.wait_ready(timeout)
+
+    def launch(self) -> None:
+        """Starts without waiting, where several come up at once."""
+        self.process = self.ns.start(["/usr/bin/python3", ROOT / "deploy" / "zone.py", *self.arguments()], "zone")
+
+    def wait_ready(self, timeout: float = 15):
+        assert self.process
+        self.process.wait_log(f"zone {self.name}: ready", timeout)
         return self
 
     def stop(self) -> int:
