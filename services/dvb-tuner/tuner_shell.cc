@@ -189,7 +189,11 @@ void TunerShell::ContinueScan() {
   }
   if (!scanner_ || !scanner_->finished()) return;
   const ScanResult result = scanner_->Result();
-  if (scanner_->dry_lineup() == nullptr) SaveCarriers();
+  // Kept before it is told: what a person has seen found is there after any end of this process.
+  if (scanner_->dry_lineup() == nullptr) {
+    SaveLineupNow();
+    SaveCarriers();
+  }
   scanner_.reset();
   log_.Info("scan ends", {{"changes", result.changes.size()}, {"failed", result.failed}});
   scan_callbacks_.on_end(result);
@@ -214,7 +218,11 @@ void TunerShell::SaveCarriers() {
 }
 
 void TunerShell::SaveIfDue() {
-  if (!unsaved_ || MonoNow() - saved_ < kSaveInterval) return;
+  if (MonoNow() - saved_ >= kSaveInterval) SaveLineupNow();
+}
+
+void TunerShell::SaveLineupNow() {
+  if (!unsaved_) return;
   unsaved_ = false;
   saved_ = MonoNow();
   const absl::Status saved = SaveLineup(folders_.state + std::string(kLineupFile), lineup_);
@@ -222,8 +230,7 @@ void TunerShell::SaveIfDue() {
 }
 
 void TunerShell::StopAll() {
-  saved_ = {};
-  SaveIfDue();
+  SaveLineupNow();
   runs_.clear();
 }
 

@@ -118,6 +118,7 @@ class TunerShell final : public RunObserver {
   void ContinueScan();
   void SaveCarriers();
   void SaveIfDue();
+  void SaveLineupNow();
   void Publish();
   void LogLease(uint32_t number);
   void LogTuners();

@@ -72,7 +72,10 @@ absl::Status DvbScan(HeadendClient& client, const Invocation& invocation) {
   for (const std::string& carrier : invocation.words) request.add_carriers(carrier);
   request.set_no_follow(invocation.no_follow);
   request.set_dry_run(invocation.dry_run);
-  return client.Scan(request, [&](const tuner::v1::ScanResponse& response) {
+  uint32_t failed = 0;
+  uint32_t read = 0;
+  RETURN_IF_ERROR(client.Scan(request, [&](const tuner::v1::ScanResponse& response) {
+    if (response.has_step()) ++(response.step().error().empty() ? read : failed);
     if (invocation.json) {
       PrintJson(ToJson(response));
     } else if (response.has_step()) {
@@ -86,7 +89,15 @@ absl::Status DvbScan(HeadendClient& client, const Invocation& invocation) {
                  invocation.dry_run ? "; nothing was kept" : "");
     }
     return std::fflush(stdout) == 0;
-  });
+  }));
+  // Some that are off the air are usual; none at all is a dish, a cable or a tuner at fault.
+  if (failed > 0 && read == 0) {
+    return absl::FailedPreconditionError(
+        ToAbsl(fmt::format("none of {} carriers could be read: see `headwaterctl dvb signal` while "
+                           "one is being tried",
+                           failed)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DvbSignal(HeadendClient& client, const Invocation& invocation) {

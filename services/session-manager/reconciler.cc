@@ -434,7 +434,9 @@ bool Reconciler::AdvanceLive(Session& session) {
   }
   if (session.HasPresent()) return false;
   Step(session, "linger", fmt::format("{:.1f} s", Seconds(DirectoryOf(session.number).linger)));
-  return Fire(session, Event::kUnwanted, "last member left");
+  const bool lingers = Fire(session, Event::kUnwanted, "last member left");
+  if (session.is_dvb() && !waiting_tuner_.empty()) FreeTuner(waiting_tuner_.begin()->second);
+  return lingers;
 }
 
 bool Reconciler::AdvanceLingering(Session& session) {

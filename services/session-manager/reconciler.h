@@ -222,6 +222,7 @@ class Reconciler {
   void TellLease(Session& session, const LeaseStatus& lease);
   const LeaseStatus* LeaseOf(const Session& session) const;
   bool FailByTuner(Session& session, bool is_taken, std::string reason);
+  void FreeTuner(const Channel& successor);
   void WakeWaitingForTuner(std::optional<uint32_t> except, const std::string& carrier);
   void DriveLease(uint32_t number);
   std::optional<LeaseSpec> WantedLease(uint32_t number) const;

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "services/session-manager/reconciler.h"
 
@@ -168,8 +171,30 @@ bool Reconciler::FailByTuner(Session& session, bool is_taken, std::string reason
   if (session.state == State::kFailed && is_taken) {
     session.waiting = next_waiting_++;
     waiting_tuner_.emplace(session.waiting, session.channel);
+    FreeTuner(session.channel);
   }
   return true;
+}
+
+// A carrier on which sessions only linger is worth less than a listener who waits for a tuner, as
+// everyone does who switches channels with one tuner. The end of its leases wakes those who wait.
+void Reconciler::FreeTuner(const Channel& successor) {
+  std::set<std::string> heard;
+  std::map<std::string, std::vector<Session*>> lingering;
+  for (auto& [channel, session] : sessions_) {
+    const LeaseStatus* lease = IsActive(session.state) ? LeaseOf(session) : nullptr;
+    if (lease == nullptr) continue;
+    const bool lingers = session.state == State::kLingering && !session.HasPresent();
+    if (lingers) lingering[lease->service.carrier].push_back(&session);
+    if (!lingers) heard.insert(lease->service.carrier);
+  }
+  std::erase_if(lingering, [&](const auto& entry) { return heard.contains(entry.first); });
+  const auto since = [](const auto& entry) {
+    return std::ranges::max(entry.second, {}, &Session::since)->since;
+  };
+  const auto oldest = std::ranges::min_element(lingering, {}, since);
+  if (oldest == lingering.end()) return;
+  for (Session* session : oldest->second) EndEarly(*session, successor);
 }
 
 // Those that have waited longest for a tuner are tried again: all but those of one number, or those

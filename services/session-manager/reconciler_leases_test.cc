@@ -136,6 +136,29 @@ TEST_F(LeaseTest, WithoutAFreeTunerItFailsAndStartsByItselfWhenOneIsFreed) {
   EXPECT_EQ(world().StateOf(DvbGroup(2, 1)), State::kLive);
 }
 
+TEST_F(LeaseTest, ACarrierWhereAllSessionsLingerGoesToAListenerWhoWaits) {
+  const std::string kept = DvbGroup(1, 1);
+  world().Join(kept, "lan");
+  world().Join(DvbGroup(2, 1), "lan");
+  world().Join(DvbGroup(2, 2), "lan");
+  world().Join(DvbGroup(1, 2), "lan");
+  world().Advance(2s);
+  // On the first carrier one still listens, on the second nobody does.
+  world().Leave(DvbGroup(1, 2), "lan");
+  world().Leave(DvbGroup(2, 1), "lan");
+  world().Leave(DvbGroup(2, 2), "lan");
+  world().Advance(100ms);
+  ASSERT_EQ(world().StateOf(DvbGroup(2, 1)), State::kLingering);
+  const std::string third = DvbGroup(3, 1);
+  world().Join(third, "lan");
+  world().Advance(1s);
+  EXPECT_EQ(world().StateOf(third), State::kLive) << "long before the linger is over";
+  EXPECT_EQ(world().StateOf(kept), State::kLive);
+  EXPECT_EQ(world().StateOf(DvbGroup(1, 2)), State::kLingering);
+  EXPECT_EQ(world().StateOf(DvbGroup(2, 1)), State::kIdle);
+  EXPECT_EQ(world().StateOf(DvbGroup(2, 2)), State::kIdle);
+}
+
 TEST_F(LeaseTest, WhoeverWaitsForACarrierSharesItAsSoonAsItIsTuned) {
   Boot({.receivers = 1});
   world().Join(DvbGroup(1, 1), "lan");
@@ -156,9 +179,8 @@ TEST_F(LeaseTest, ManyThatWaitAreWokenAFewAtATime) {
   for (int i = 2; i < 42; ++i) world().Join(DvbGroup(i, 1), "lan");
   // Their own retries are a minute apart by now.
   world().Advance(300s);
-  world().Leave(DvbGroup(1, 1), "lan");
-  world().Advance(2900ms);
   world().ForgetCalls();
+  world().Leave(DvbGroup(1, 1), "lan");
   world().Advance(300ms);
   EXPECT_LE(world().Count("acquire"), Reconciler::kWokenPerRelease + 3);
   EXPECT_GE(world().Count("acquire"), 1u);

@@ -75,6 +75,20 @@ def test_tuners_are_shared_and_then_refused_and_then_free(scene):
         assert scene.errors(ONE) == {} and scene.errors(TWO) == {}
 
 
+def test_switching_channels_does_not_wait_for_the_linger(unstarted):
+    """Both tuners are taken; who leaves one carrier for a third has it long before the session left behind would end."""
+    unstarted.headend.config["directory-resolver"]["directory"][1]["linger"] = "15s"
+    scene = unstarted.start()
+    with scene.alice.join(group6(ONE)):
+        before = scene.bob.join(group6(UHD))
+        scene.wait_rtp(ONE)
+        scene.wait_rtp(UHD)
+        before.leave()
+        with scene.bob.join(group6(JAZZ)):
+            scene.wait_rtp(JAZZ, timeout=10)
+        assert scene.errors(ONE) == {}
+
+
 def test_who_matters_more_takes_a_tuner_from_who_matters_less(unstarted):
     """11224 MHz has a directory of its own, which goes before the rest."""
     directories = unstarted.headend.config["directory-resolver"]["directory"]

@@ -125,7 +125,8 @@ def test_a_probe_tells_every_failure(server):
 
     def told(row: Row) -> str:
         try:
-            return "played: " + call(socket, "packager", "Probe", f'url: "{behaviours.urls(row)[0]}" local: true')
+            request = f'url: "{behaviours.urls(row)[0]}" local: true'
+            return "played: " + call(socket, "packager", "Probe", request, patience=30)
         except RpcError as error:
             expected = error.code in (UNAVAILABLE, FAILED_PRECONDITION, INVALID_ARGUMENT)
             return error.message if expected else str(error)
