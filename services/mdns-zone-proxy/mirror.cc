@@ -112,7 +112,7 @@ void Mirror::OnLookupFailed(size_t zone, const Lookup& lookup, MonoTime now) {
   if (found == zones_[zone]->lookups.end()) return;
   RunningLookup& running = found->second;
   ++zones_[zone]->counters.lookup_failures;
-  running.failed = true;
+  running.idle = true;
   running.retry = Backoff(++running.failures, now);
   DirtyAt(running.retry);
 }
@@ -261,32 +261,33 @@ void Mirror::CompareLookups(size_t index, const std::set<Lookup>& wanted, MonoTi
   for (const Lookup& again : zone.seen.TakeCutOff()) {
     if (zone.lookups.erase(again) > 0) out.push_back(StopLookup{index, again});
   }
-  for (auto it = zone.lookups.begin(); it != zone.lookups.end();) {
-    if (wanted.contains(it->first)) {
-      ++it;
-      continue;
-    }
-    if (!it->second.failed) out.push_back(StopLookup{index, it->first});
-    zone.seen.Forget(it->first);
-    it = zone.lookups.erase(it);
-  }
+  // Both in one order, so they are gone through side by side.
+  auto have = zone.lookups.begin();
   for (const Lookup& lookup : wanted) {
-    const auto [running, added] = zone.lookups.try_emplace(lookup);
-    if (!added && !running->second.failed) continue;
-    if (!added && now < running->second.retry) {
-      DirtyAt(running->second.retry);
-      continue;
+    while (have != zone.lookups.end() && have->first < lookup) have = EndLookup(index, have, out);
+    if (have == zone.lookups.end() || lookup < have->first) {
+      have = zone.lookups.emplace_hint(have, lookup, RunningLookup{.retry = now});
     }
-    if (!MayLookUp(zone, now)) {
-      // Begun as one that failed is begun again.
-      running->second.failed = true;
-      running->second.retry = now;
-      Dirty(now);
-      continue;
-    }
-    running->second.failed = false;
-    out.push_back(StartLookup{index, lookup});
+    BeginLookup(index, lookup, have->second, now, out);
+    ++have;
   }
+  while (have != zone.lookups.end()) have = EndLookup(index, have, out);
+}
+
+std::map<Lookup, Mirror::RunningLookup>::iterator Mirror::EndLookup(
+    size_t zone, std::map<Lookup, RunningLookup>::iterator it, Actions& out) {
+  if (!it->second.idle) out.push_back(StopLookup{zone, it->first});
+  zones_[zone]->seen.Forget(it->first);
+  return zones_[zone]->lookups.erase(it);
+}
+
+void Mirror::BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& running, MonoTime now,
+                         Actions& out) {
+  if (!running.idle) return;
+  if (now < running.retry) return DirtyAt(running.retry);
+  if (!MayLookUp(*zones_[zone], now)) return Dirty(now);
+  running.idle = false;
+  out.push_back(StartLookup{zone, lookup});
 }
 
 bool Mirror::MayLookUp(Zone& zone, MonoTime now) {

@@ -181,9 +181,10 @@ class Mirror {
     std::set<std::string> collided;
   };
   struct RunningLookup {
-    bool failed = false;
+    // To be begun, at `retry` and when its turn comes.
+    bool idle = true;
     int failures = 0;
-    MonoTime retry = kNever;
+    MonoTime retry{};
   };
   using AddressKey = std::pair<std::string, IpAddress>;
   // What an Avahi that died had published and nobody said goodbye for: listeners hold it for 75
@@ -232,6 +233,11 @@ class Mirror {
   void AssignHosts(size_t to);
   // The steps that act (mirror.cc).
   void CompareLookups(size_t zone, const std::set<Lookup>& wanted, MonoTime now, Actions& out);
+  std::map<Lookup, RunningLookup>::iterator EndLookup(size_t zone,
+                                                      std::map<Lookup, RunningLookup>::iterator it,
+                                                      Actions& out);
+  void BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& running, MonoTime now,
+                   Actions& out);
   void CompareServices(size_t to, MonoTime now, Actions& out);
   void KeepGhosts(size_t to, MonoTime now);
   void LayGhost(size_t zone, Ghost& ghost, MonoTime now);
