@@ -285,18 +285,8 @@ void Mirror::BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& runni
                          Actions& out) {
   if (!running.idle) return;
   if (now < running.retry) return DirtyAt(running.retry);
-  if (!MayLookUp(*zones_[zone], now)) return Dirty(now);
   running.idle = false;
   out.push_back(StartLookup{zone, lookup});
-}
-
-bool Mirror::MayLookUp(Zone& zone, MonoTime now) {
-  const Timing& timing = options_.timing;
-  const MonoTime rested = std::max(zone.lookups_rested, now);
-  const Duration owed = rested - now;
-  if (owed >= timing.lookup_interval * timing.lookups_burst) return false;
-  zone.lookups_rested = rested + timing.lookup_interval;
-  return true;
 }
 
 bool Mirror::MayPublish(size_t zone, const Publication& publication, MonoTime now) {

@@ -181,7 +181,7 @@ class Mirror {
     std::set<std::string> collided;
   };
   struct RunningLookup {
-    // To be begun, at `retry` and when its turn comes.
+    // To be begun, at `retry`.
     bool idle = true;
     int failures = 0;
     MonoTime retry{};
@@ -202,8 +202,6 @@ class Mirror {
     std::string name;
     ZoneServices seen;
     std::map<Lookup, RunningLookup> lookups;
-    // When as many may be begun at once as ever.
-    MonoTime lookups_rested{};
     std::map<AddressKey, Publication> addresses;
     std::map<HostKey, HostAlias> hosts;
     std::map<NameKey, Ghost> ghosts;
@@ -246,7 +244,6 @@ class Mirror {
   void Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now);
   void Unpublish(size_t zone, Publication& publication);
   void ForgetName(size_t zone, const ServiceKey& key, MonoTime now);
-  bool MayLookUp(Zone& zone, MonoTime now);
   bool MayPublish(size_t zone, const Publication& publication, MonoTime now);
   void Count();
   Publication* Find(size_t zone, uint64_t id);
