@@ -14,14 +14,17 @@ import subprocess
 import sys
 import time
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Iterator, Optional
+
+import zone as zone_runner
 
 OK, WARNING, FAULT = "ok", "warning", "fault"
 _ETH_P_ALL = 3
 # A querier speaks each 125 s; who wants to be sure waits longer (--listen).
 _LISTEN_DEFAULT = 3.0
+SYSTEM_BUS = Path("/run/dbus/system_bus_socket")
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Machine:
 
     interfaces: list[str]
     listen: float
+    # mDNS zones by name, with the paths of their buses.
+    zones: dict[str, Path] = field(default_factory=dict)
     proc: Path = Path("/proc")
 
     def sysctl(self, key: str) -> Optional[int]:
@@ -171,6 +176,20 @@ def programs(machine: Machine) -> Iterator[Finding]:
             yield Finding("programs", WARNING, f"{name} is not installed", f"apt-get install {'iproute2' if name == 'ip' else name}")
 
 
+@check("zones")
+def zones_answer(machine: Machine) -> Iterator[Finding]:
+    """Each mDNS zone of the configuration has an Avahi that answers on its bus."""
+    for name, bus in machine.zones.items():
+        if zone_runner.avahi_runs(bus):
+            yield Finding("zones", OK, f"zone {name}: Avahi answers on {bus}")
+            continue
+        missing = [package for program, package in zone_runner.PACKAGES.items() if not shutil.which(program, path=zone_runner.SEARCH_PATH)]
+        own = bus != SYSTEM_BUS
+        start = f"systemctl start headwater-zone@{name} (nspawn/README.md)" if own else "systemctl start avahi-daemon"
+        why = "no Avahi answers" if os.path.exists(bus) else "there is no bus"
+        yield Finding("zones", FAULT, f"zone {name}: {why} at {bus}", f"apt-get install {' '.join(missing)}" if missing else start)
+
+
 def is_query(frame: bytes) -> str:
     """The family of a general or specific membership query in an Ethernet frame; "" for anything else."""
     kind = frame[12:14]
@@ -223,6 +242,13 @@ def interfaces_of(config: Path) -> list[str]:
     return [leg if isinstance(leg, str) else leg.get("interface", "") for leg in legs.values()]
 
 
+def zones_of(config: Path) -> dict[str, Path]:
+    document = tomllib.loads(config.read_text())
+    folder = Path(document.get("run_dir", "/run/headwater")) / "zones"
+    buses = {name: zone.get("bus", folder / name / "bus") for name, zone in document.get("zones", {}).items()}
+    return {name: SYSTEM_BUS if bus == "system" else Path(bus) for name, bus in buses.items()}
+
+
 def default_interfaces() -> list[str]:
     """Every interface that is up and can multicast, but the loopback."""
     found = []
@@ -252,7 +278,7 @@ def parse_arguments() -> argparse.Namespace:
         "Status 0: no fault (warnings do not count); 1: at least one.",
         epilog="Example: ./headwater doctor --config deploy/example/headwater.toml --listen 130",
     )
-    parser.add_argument("--config", type=Path, help="take the interfaces from the [legs] of this file")
+    parser.add_argument("--config", type=Path, help="take the interfaces and mDNS zones from this file")
     parser.add_argument("--interface", action="append", default=[], help="look at this one (may be repeated; default: all that are up)")
     parser.add_argument("--listen", type=float, default=_LISTEN_DEFAULT, help="seconds to wait for a query (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="one object a line: check, state (ok, warning, fault), text, help")
@@ -267,7 +293,7 @@ def main() -> int:
         return 0
     in_this_namespace()
     interfaces = arguments.interface or (interfaces_of(arguments.config) if arguments.config else default_interfaces())
-    machine = Machine(interfaces, arguments.listen)
+    machine = Machine(interfaces, arguments.listen, zones_of(arguments.config) if arguments.config else {})
     worst = OK
     for _, run in CHECKS:
         for finding in run(machine):

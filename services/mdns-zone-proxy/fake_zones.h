@@ -176,7 +176,7 @@ class FakeZones {
     if (found == zones_[withdraw.zone].published.end()) return;
     const Published gone = found->second;
     zones_[withdraw.zone].published.erase(found);
-    zones_[withdraw.zone].heard.erase(gone.service.key);
+    if (gone.established) zones_[withdraw.zone].heard.erase(gone.service.key);
     if (gone.established) TellOwn(withdraw.zone, gone.service.key, false);
   }
   void Do(const PublishService& publish) {

@@ -112,7 +112,7 @@ void Mirror::OnLookupFailed(size_t zone, const Lookup& lookup, MonoTime now) {
   if (found == zones_[zone]->lookups.end()) return;
   RunningLookup& running = found->second;
   ++zones_[zone]->counters.lookup_failures;
-  running.failed = true;
+  running.idle = true;
   running.retry = Backoff(++running.failures, now);
   DirtyAt(running.retry);
 }
@@ -261,41 +261,32 @@ void Mirror::CompareLookups(size_t index, const std::set<Lookup>& wanted, MonoTi
   for (const Lookup& again : zone.seen.TakeCutOff()) {
     if (zone.lookups.erase(again) > 0) out.push_back(StopLookup{index, again});
   }
-  for (auto it = zone.lookups.begin(); it != zone.lookups.end();) {
-    if (wanted.contains(it->first)) {
-      ++it;
-      continue;
-    }
-    if (!it->second.failed) out.push_back(StopLookup{index, it->first});
-    zone.seen.Forget(it->first);
-    it = zone.lookups.erase(it);
-  }
+  // Both in one order, so they are gone through side by side.
+  auto have = zone.lookups.begin();
   for (const Lookup& lookup : wanted) {
-    const auto [running, added] = zone.lookups.try_emplace(lookup);
-    if (!added && !running->second.failed) continue;
-    if (!added && now < running->second.retry) {
-      DirtyAt(running->second.retry);
-      continue;
+    while (have != zone.lookups.end() && have->first < lookup) have = EndLookup(index, have, out);
+    if (have == zone.lookups.end() || lookup < have->first) {
+      have = zone.lookups.emplace_hint(have, lookup, RunningLookup{.retry = now});
     }
-    if (!MayLookUp(zone, now)) {
-      // Begun as one that failed is begun again.
-      running->second.failed = true;
-      running->second.retry = now;
-      Dirty(now);
-      continue;
-    }
-    running->second.failed = false;
-    out.push_back(StartLookup{index, lookup});
+    BeginLookup(index, lookup, have->second, now, out);
+    ++have;
   }
+  while (have != zone.lookups.end()) have = EndLookup(index, have, out);
 }
 
-bool Mirror::MayLookUp(Zone& zone, MonoTime now) {
-  const Timing& timing = options_.timing;
-  const MonoTime rested = std::max(zone.lookups_rested, now);
-  const Duration owed = rested - now;
-  if (owed >= timing.lookup_interval * timing.lookups_burst) return false;
-  zone.lookups_rested = rested + timing.lookup_interval;
-  return true;
+std::map<Lookup, Mirror::RunningLookup>::iterator Mirror::EndLookup(
+    size_t zone, std::map<Lookup, RunningLookup>::iterator it, Actions& out) {
+  if (!it->second.idle) out.push_back(StopLookup{zone, it->first});
+  zones_[zone]->seen.Forget(it->first);
+  return zones_[zone]->lookups.erase(it);
+}
+
+void Mirror::BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& running, MonoTime now,
+                         Actions& out) {
+  if (!running.idle) return;
+  if (now < running.retry) return DirtyAt(running.retry);
+  running.idle = false;
+  out.push_back(StartLookup{zone, lookup});
 }
 
 bool Mirror::MayPublish(size_t zone, const Publication& publication, MonoTime now) {
@@ -368,16 +359,19 @@ void Mirror::LayGhost(size_t zone, Ghost& ghost, MonoTime now) {
 void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
   Zone& zone = *zones_[to];
   if (zone.ghosts.empty() || !zone.seen.up()) return;
-  std::set<NameKey> alive;
+  // Names that are published anew, or will be; true: listeners have heard it.
+  std::map<NameKey, bool> alive;
   const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
   for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
     const ServiceKey& key = it->second.wanted.key;
-    if (it->second.waiting == Waiting::kNot) alive.insert({key.type, Fold(key.name)});
+    if (it->second.waiting != Waiting::kNot) continue;
+    alive[{key.type, Fold(key.name)}] = it->second.publication.state == State::kPublished;
   }
   for (auto it = zone.ghosts.begin(); it != zone.ghosts.end();) {
     Ghost& ghost = it->second;
     const bool laid = ghost.publication.state == State::kPublished || now >= ghost.until;
-    if (alive.contains(it->first) || laid) {
+    const auto same = alive.find(it->first);
+    if (laid || (same != alive.end() && same->second)) {
       LayGhost(to, ghost, now);
       it = zone.ghosts.erase(it);
     } else {
@@ -385,6 +379,10 @@ void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
     }
   }
   for (auto& [name, ghost] : zone.ghosts) {
+    if (alive.contains(name)) {
+      LayGhost(to, ghost, now);
+      continue;
+    }
     // Denied since then: it is not even said goodbye for.
     if (!policy_
              .Decide(zones_[ghost.from]->name, zone.name, ghost.home, ghost.service.subtypes, true)

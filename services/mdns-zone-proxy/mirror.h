@@ -181,9 +181,10 @@ class Mirror {
     std::set<std::string> collided;
   };
   struct RunningLookup {
-    bool failed = false;
+    // To be begun, at `retry`.
+    bool idle = true;
     int failures = 0;
-    MonoTime retry = kNever;
+    MonoTime retry{};
   };
   using AddressKey = std::pair<std::string, IpAddress>;
   // What an Avahi that died had published and nobody said goodbye for: listeners hold it for 75
@@ -201,8 +202,6 @@ class Mirror {
     std::string name;
     ZoneServices seen;
     std::map<Lookup, RunningLookup> lookups;
-    // When as many may be begun at once as ever.
-    MonoTime lookups_rested{};
     std::map<AddressKey, Publication> addresses;
     std::map<HostKey, HostAlias> hosts;
     std::map<NameKey, Ghost> ghosts;
@@ -232,6 +231,11 @@ class Mirror {
   void AssignHosts(size_t to);
   // The steps that act (mirror.cc).
   void CompareLookups(size_t zone, const std::set<Lookup>& wanted, MonoTime now, Actions& out);
+  std::map<Lookup, RunningLookup>::iterator EndLookup(size_t zone,
+                                                      std::map<Lookup, RunningLookup>::iterator it,
+                                                      Actions& out);
+  void BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& running, MonoTime now,
+                   Actions& out);
   void CompareServices(size_t to, MonoTime now, Actions& out);
   void KeepGhosts(size_t to, MonoTime now);
   void LayGhost(size_t zone, Ghost& ghost, MonoTime now);
@@ -240,7 +244,6 @@ class Mirror {
   void Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now);
   void Unpublish(size_t zone, Publication& publication);
   void ForgetName(size_t zone, const ServiceKey& key, MonoTime now);
-  bool MayLookUp(Zone& zone, MonoTime now);
   bool MayPublish(size_t zone, const Publication& publication, MonoTime now);
   void Count();
   Publication* Find(size_t zone, uint64_t id);

@@ -62,10 +62,6 @@ struct Limits {
 struct Timing {
   // Changes are acted upon together after so long: an announcement is many records.
   Duration gather = 10ms;
-  // Lookups begun in a zone at once, and for each so long after that: each is a question on the
-  // link, and devices that announce hundreds of services lose some.
-  size_t lookups_burst = 100;
-  Duration lookup_interval = 2ms;
   // After a zone's bus is reached: what a proxy before this one published there is still in caches
   // for a second (RFC 6762 section 10.1), and looks like anybody's.
   Duration settle = 1500ms;

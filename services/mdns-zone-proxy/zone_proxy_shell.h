@@ -78,6 +78,8 @@ class ZoneProxyShell final : public ZoneObserver {
   std::map<MirrorKey, std::string> logged_;
   EventLoop::TimerId timer_ = 0;
   MonoTime armed_ = kNever;
+  // Until then what zones tell is only gathered.
+  MonoTime rested_{};
   EventLoop::TimerId refill_timer_ = 0;
   bool stopped_ = false;
 };

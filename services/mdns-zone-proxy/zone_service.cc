@@ -7,6 +7,7 @@
 
 #include "services/common/base/status_macros.h"
 #include "services/common/rpc/server_calls.h"
+#include "services/common/text/clean_text.h"
 #include "services/mdns-zone-proxy/config.h"
 #include "services/mdns-zone-proxy/zone_convert.h"
 
@@ -16,6 +17,8 @@ namespace {
 // "synced" must not overtake what is before it.
 constexpr const char* kInOrder = "";
 constexpr size_t kConfigurationMax = 1 << 20;
+// As zone_convert.cc shows names.
+constexpr size_t kNameMax = 255;
 
 std::string KeyOf(size_t zone, const ServiceKey& key) {
   return fmt::format("{}/{}/{}", zone, key.type, key.name);
@@ -102,7 +105,7 @@ v1::WatchServicesResponse ZoneServiceImpl::ServiceMessage(size_t zone,
   } else {
     message.mutable_removed()->set_zone(proxy_.zone(zone).options().name);
     message.mutable_removed()->set_type(key.type);
-    message.mutable_removed()->set_name(key.name);
+    message.mutable_removed()->set_name(CleanText(key.name, kNameMax));
   }
   return message;
 }
@@ -117,7 +120,7 @@ v1::WatchMirroredResponse ZoneServiceImpl::MirroredMessage(const MirrorKey& key)
     message.mutable_removed()->set_from(proxy_.zone(key.from).options().name);
     message.mutable_removed()->set_to(proxy_.zone(key.to).options().name);
     message.mutable_removed()->set_type(key.key.type);
-    message.mutable_removed()->set_name(key.key.name);
+    message.mutable_removed()->set_name(CleanText(key.key.name, kNameMax));
   }
   return message;
 }

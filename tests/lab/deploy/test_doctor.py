@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import Namespace
+from lab import Namespace, Zone
 
 DOCTOR = Path(__file__).resolve().parents[3] / "deploy" / "doctor.py"
 
@@ -75,3 +75,15 @@ def test_interfaces_come_from_the_configuration(host, tmp_path):
     config.write_text('[legs]\nlan = "lan"\nother = { interface = "other" }\n')
     texts = " ".join(f["text"] for f in findings(host.ns, "--config", str(config)))
     assert "lan is up" in texts and "other is up" in texts
+
+
+def test_zones_that_answer_and_zones_that_do_not(lab, host, tmp_path):
+    iot = Zone(lab, "iot", lab.links["other"]).start()
+    config = tmp_path / "headwater.toml"
+    config.write_text(f'run_dir = "{tmp_path}"\n[legs]\nlan = "lan"\n[zones.iot]\nbus = "{iot.bus}"\n[zones.guest]\n')
+    found = findings(host.ns, "--config", str(config))
+    assert states(found, "zones", "zone iot: Avahi answers") == {"ok"}
+    assert states(found, "zones", f"zone guest: there is no bus at {tmp_path}/zones/guest/bus") == {"fault"}
+    assert [f["help"] for f in found if f["check"] == "zones" and f["state"] == "fault"] == [
+        "systemctl start headwater-zone@guest (nspawn/README.md)"
+    ]

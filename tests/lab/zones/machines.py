@@ -117,19 +117,21 @@ class UnitHost:
         self.host = lab.host(name, *links)
         self.units = lab.directory / "units"
         self.units.mkdir()
-        for unit in UNITS.iterdir():
+        for unit in (*UNITS.iterdir(), MACHINE_UNIT):
             (self.units / unit.name).write_text(unit.read_text())
 
     def start(self, *zones: "UnitZone", timeout: float = 20):
-        # As on a real host, the system's journal says what happened; here it goes to the console as well.
-        wanted = " ".join(f"headwater-zone@{zone.name}.service" for zone in zones)
+        wanted = " ".join(f"{zone.unit}@{zone.name}.service" for zone in zones)
         (self.units / "lab.target").write_text(
-            f"[Unit]\nDescription=The lab's zones\nRequires=sysinit.target\nAfter=sysinit.target\nWants={wanted}\n"
+            f"[Unit]\nDescription=The lab's zones\nRequires=sysinit.target links.service\nAfter=sysinit.target\nWants={wanted}\n"
         )
+        # What networkd or ifupdown does on a host.
+        commands = "".join(f"ExecStart=ip link set {leg.interface} up\n" for leg in self.host.legs.values())
+        (self.units / "links.service").write_text(f"[Unit]\nBefore=network.target\n[Service]\nType=oneshot\n{commands}")
         for folder in ("etc/headwater/zones", "zones"):
             (self.lab.directory / folder).mkdir(parents=True, exist_ok=True)
         for zone in zones:
-            write_settings(self.lab, zone, macvlan=True)
+            write_settings(self.lab, zone, macvlan=True, prefix="mv-" if zone.unit == MACHINE_UNIT.name.split("@")[0] else "")
         argv = ["systemd-nspawn", "--quiet", "--settings=no", "--register=no", "--keep-unit", "--boot", f"--machine={self.name}"]
         argv += ["--directory=/", "--volatile=yes", "--private-network", "--private-users=no", "--console=read-only"]
         argv += ["--link-journal=no", "--resolv-conf=off", "--timezone=off"]
@@ -137,6 +139,7 @@ class UnitHost:
         argv += ["--bind-ro=/etc/passwd", "--bind-ro=/etc/group", "--bind-ro=/etc/avahi"]
         argv += ["--bind-ro=/opt/headwater", "--bind-ro=/etc/headwater"]
         argv += [f"--bind-ro={self.units}:/etc/systemd/system", "--bind=/run/headwater/zones"]
+        # As on a real host, the system's journal says what happened; here it goes to the console as well.
         argv += ["systemd.unit=lab.target", "systemd.journald.forward_to_console=1", "systemd.mask=nftables.service", "systemd.firstboot=no"]
         self.machine = Machine(self.host, self.name, argv, self.lab)
         for zone in zones:
@@ -152,14 +155,15 @@ class UnitHost:
 
 
 class UnitZone(Zone):
-    """A zone of a UnitHost: its macvlan on the host's interface has an address of its own."""
+    """A zone of a UnitHost, an instance of `unit`: its macvlan on the host's interface has an address of its own."""
 
-    def __init__(self, units: UnitHost, name: str, *links: Link, allow_user: str = "", options: str = ""):
+    def __init__(self, units: UnitHost, name: str, *links: Link, allow_user="", options="", unit="headwater-zone"):
         self.lab, self.name, self.links = units.lab, name, links
         self.host = units.host
         self.bus_dir = units.lab.directory / "zones" / name
         self.allow_user = allow_user
         self.options = options
+        self.unit = unit
         self.process = None
 
 
@@ -175,21 +179,21 @@ def leader_of(pid: int, name: str = "systemd") -> int:
     raise RuntimeError(f"no {name} in the machine")
 
 
-def write_settings(lab: Lab, zone: Zone, macvlan: bool = False) -> dict[str, str]:
+def write_settings(lab: Lab, zone: Zone, macvlan: bool = False, prefix: str = "") -> dict[str, str]:
     """/etc/headwater/zones/NAME, as an administrator writes it."""
-    interfaces = [zone.host.legs[link.name].interface for link in zone.links]
+    legs = [zone.host.legs[link.name] for link in zone.links]
     addresses = []
-    for link in zone.links:
-        leg = zone.host.legs[link.name]
-        # A macvlan is one more host on the link.
-        number = link.next_port()[0] if macvlan else leg.ipv4.rsplit(".", 1)[1]
-        addresses += [f"{leg.interface}={link.prefix4}.{number}/24", f"{leg.interface}={link.prefix6}::{int(number):x}/64"]
+    for leg in legs:
+        # A macvlan is one more host on the link. systemd-nspawn prefixes its name.
+        number = leg.link.next_port()[0] if macvlan else int(leg.ipv4.rsplit(".", 1)[1])
+        name = prefix + leg.interface
+        addresses += [f"{name}={leg.link.prefix4}.{number}/24", f"{name}={leg.link.prefix6}::{number:x}/64"]
     variables = {
-        "INTERFACES": " ".join(interfaces),
+        "INTERFACES": " ".join(prefix + leg.interface for leg in legs),
         "ADDRESSES": " ".join(addresses),
         "ALLOW_USER": zone.allow_user,
         "NETWORK_OPTIONS": getattr(zone, "options", ""),
-        "NETWORK": " ".join(f"--network-interface={i}" for i in interfaces),
+        "NETWORK": " ".join(f"--network-{'macvlan' if macvlan else 'interface'}={leg.interface}" for leg in legs),
     }
     folder = lab.directory / "etc" / "headwater" / "zones"
     folder.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def test_what_falls_silent_disappears_at_its_ttl(site):
     assert 5.5 < lived < 8
 
 
-def test_five_hundred_services_cross_in_ten_seconds(site):
+def test_five_hundred_services_cross_in_ten_seconds(site, ten_times):
     proxy = site.proxy(ALL)
     printer = site.device("inkjet", "iot")
     names = [f"Printer {n:03}" for n in range(500)]
@@ -97,7 +97,8 @@ def test_five_hundred_services_cross_in_ten_seconds(site):
     delays = sorted(away[name] - home[name] for name in names)
     took = max(away.values()) - min(home.values())
     print(f"all in {took:.2f} s; each within {delays[0]:.2f}..{delays[-1]:.2f}, median {statistics.median(delays):.2f}")
-    assert took < 10
+    # The sanitizers' build, on a machine that does other work, is given more.
+    assert took < (30 if ten_times else 10)
     many.stop()
     wait_until(lambda: proxy.metric("headwater_mdns_zone_proxy_rule_mirrored") == 0, 20, "none mirrored", every=0.5)
     wait_until(lambda: not site.listeners["trusted"].names("_ipp._tcp"), 10, "none seen", every=0.5)

@@ -80,6 +80,26 @@ def test_a_unit_restarts_its_zone_and_stop_takes_everything_along(lab, options):
     assert "lan@" in host.run("ip", "-br", "link"), "the host has its interface"
 
 
+def test_a_machine_by_its_unit_beside_a_zone_by_its_own(lab):
+    """Both on one host: the machine is booted by the host's systemd, within the machine that the host is here."""
+    lan = lab.link("lan")
+    host = UnitHost(lab, lan)
+    inner = UnitZone(host, "inner", lan, unit="headwater-zone-machine")
+    outer = UnitZone(host, "outer", lan)
+    host.start(inner, outer)
+    Device(lab, "printer", lan).start().publish(Service("Office"))
+    inner.wait_seen("Office")
+    outer.wait_seen("Office")
+    state = host.run("systemctl", "show", "-p", "ActiveState,SubState", "headwater-zone-machine@inner.service")
+    assert "ActiveState=active" in state and "SubState=running" in state
+    inner.publish(Service("Mirrored", host="tv.local"))
+    outer.wait_seen_name("Mirrored")
+    host.run("systemctl", "stop", "headwater-zone-machine@inner.service")
+    outer.wait_gone("Mirrored", timeout=5)
+    assert "Result=success" in host.run("systemctl", "show", "-p", "Result", "headwater-zone-machine@inner.service")
+    assert "lan@" in host.run("ip", "-br", "link")
+
+
 def test_a_zone_as_a_booted_machine(lab):
     lan = lab.link("lan")
     capture = Capture(lab.host("observer", lan).ns, "lan", "udp port 5353")
