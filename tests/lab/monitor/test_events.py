@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 from monitor_scene import BOB, ENGINE, GROUP4, GROUP6, SSM4, SSM6, Monitor, logger, net_snmp
@@ -188,6 +189,8 @@ def test_events_survive_a_restart_and_groups_come_with_a_reload(unstarted, devic
     assert monitor.process.stop() == 0
     monitor.start()
     assert [event["text"] for event in monitor.json("tail", "--no-follow")] == ["before"]
+    # Groups come and go without the privileges of the start.
+    assert "CapEff:\t0000000000000000" in Path(f"/proc/{monitor.process.pid}/status").read_text()
     monitor.own["listen"][2]["groups"].append("234.192.168.11")
     monitor.write_config()
     monitor.process.signal(signal.SIGHUP)
