@@ -224,8 +224,11 @@ void MonitorShell::OnDatagram(Protocol protocol, PortSocket& socket,
   ++stats_.received[Index(protocol)];
   const Leg* leg = legs_->FindByIndex(datagram.ifindex);
   const IpAddress& source = datagram.source.address;
+  // Our own question for chrony comes back here where no chrony has the port: answered, we would
+  // believe ourselves for ever.
+  const bool own_question = protocol == Protocol::kNtp && source.IsLoopback();
   if (leg == nullptr || source.IsMulticast() || source.IsUnspecified() ||
-      datagram.source.port == 0) {
+      datagram.source.port == 0 || own_question) {
     ++stats_.foreign[Index(protocol)];
     return;
   }

@@ -120,7 +120,7 @@ class Daemons:
     def snmptrapd(self) -> Process:
         config = self.directory / "snmptrapd.conf"
         config.write_text(f"disableAuthorization yes\ncreateUser -e {ENGINE} bob SHA authpass1 AES privpass1\nauthUser log bob\n")
-        argv = ["snmptrapd", "-f", "-Lf", self.traps, "-On", "-C", "-c", config, "-p", self.directory / "snmptrapd.pid"]
+        argv = ["snmptrapd", "-f", "-A", "-Lf", self.traps, "-On", "-C", "-c", config, "-p", self.directory / "snmptrapd.pid"]
         return self.host.ns.start([*argv, "udp:127.0.0.1:5162"], env=self.env)
 
     def chronyd(self, stratum: int = 5) -> Process:

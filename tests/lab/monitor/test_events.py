@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 from monitor_scene import BOB, ENGINE, GROUP4, GROUP6, SSM4, SSM6, Monitor, logger, net_snmp
@@ -79,28 +80,37 @@ def test_the_daemons_receive_every_event_though_restarted_in_between(unstarted, 
         {"service": "snmp", "target": "127.0.0.1:5162", "keep_source": keep_source},
     ]
     monitor = unstarted.start()
-    rsyslogd, snmptrapd = daemons.rsyslogd(), daemons.snmptrapd()
+    both = [daemons.rsyslogd(), daemons.snmptrapd()]
     count = 60
+
+    def missing(until: int = count) -> list[str]:
+        text = daemons.syslog.read_text(errors="replace") if daemons.syslog.exists() else ""
+        traps = daemons.traps.read_text(errors="replace") if daemons.traps.exists() else ""
+        gone = [f"line {n}" for n in range(until) if f"<13>Nov 28 19:41:00 sw1 porter: number {n:04}" not in text]
+        return gone + [f"trap {n}" for n in range(0, until, 3) if f"Timeticks: ({n * 100})" not in traps]
+
     for number in range(count):
         device.ns.send(f"<13>Nov 28 19:41:00 sw1 porter: number {number:04}".encode(), GROUP4, 514, "mgmt")
         if number % 3 == 0:
             net_snmp(device, "snmptrap", GROUP4, "-v", "2c", "-c", "public", number * 100, LINK_DOWN)
+        if number == 10:
+            wait_until(lambda: not missing(11), 15, f"the first ones: {missing(11)}")
         if number == 20:  # as an upgrade does, with datagrams coming meanwhile
-            rsyslogd.signal(signal.SIGTERM)
-            snmptrapd.signal(signal.SIGTERM)
+            for daemon in both:
+                daemon.signal(signal.SIGTERM)
         if number == 30:
-            rsyslogd.wait(10), snmptrapd.wait(10)
-            rsyslogd, snmptrapd = daemons.rsyslogd(), daemons.snmptrapd()
-        if number == 45:  # and at once
-            rsyslogd.kill(), snmptrapd.kill()
-            rsyslogd, snmptrapd = daemons.rsyslogd(), daemons.snmptrapd()
-
-    def missing() -> list[int]:
-        text = daemons.syslog.read_text(errors="replace") if daemons.syslog.exists() else ""
-        traps = daemons.traps.read_text(errors="replace") if daemons.traps.exists() else ""
-        gone = [n for n in range(count) if f"<13>Nov 28 19:41:00 sw1 porter: number {n:04}" not in text]
-        return gone + [n for n in range(0, count, 3) if f"Timeticks: ({n * 100})" not in traps]
-
+            for daemon in both:
+                daemon.wait(10)
+            both = [daemons.rsyslogd(), daemons.snmptrapd()]
+            wait_until(lambda: not missing(31), 15, f"those of the first restart: {missing(31)}")
+        if number == 40:  # what comes now lies in their sockets, and is gone with these
+            for daemon in both:
+                daemon.signal(signal.SIGSTOP)
+        if number == 50:
+            let_pass(0.1)
+            for daemon in both:
+                daemon.kill()
+            both = [daemons.rsyslogd(), daemons.snmptrapd()]
     wait_until(lambda: not missing(), 15, f"every event: {missing()}")
     source = device.leg.ipv4 if keep_source else "127.0.0.1"
     assert all(line.startswith(source + " ") for line in lines_of(daemons.syslog))
@@ -179,6 +189,8 @@ def test_events_survive_a_restart_and_groups_come_with_a_reload(unstarted, devic
     assert monitor.process.stop() == 0
     monitor.start()
     assert [event["text"] for event in monitor.json("tail", "--no-follow")] == ["before"]
+    # Groups come and go without the privileges of the start.
+    assert "CapEff:\t0000000000000000" in Path(f"/proc/{monitor.process.pid}/status").read_text()
     monitor.own["listen"][2]["groups"].append("234.192.168.11")
     monitor.write_config()
     monitor.process.signal(signal.SIGHUP)

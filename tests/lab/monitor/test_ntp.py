@@ -113,3 +113,11 @@ def test_a_daemon_may_answer_instead(unstarted, daemons, device):
     done = query_chronyd(device, monitor.host.leg.ipv6)
     assert done.returncode == 0, done
     assert monitor.ntp()["requests"]["relayed"] >= 2
+
+
+def test_it_never_takes_its_own_word_for_chronys(unstarted, device):
+    unstarted.config["legs"]["loop"] = "lo"
+    unstarted.own["ntp"]["clock"] = "127.0.0.1:123"
+    monitor = unstarted.start()
+    wait_until(lambda: monitor.metric('headwater_mcast_monitor_datagrams_foreign_total{service="ntp"') > 1, 10, "its questions")
+    assert monitor.ntp()["problem"] == "chrony has not answered yet"
