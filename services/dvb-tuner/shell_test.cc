@@ -11,9 +11,9 @@
 #include <fstream>
 
 #include "services/common/base/check.h"
+#include "services/common/process/child_process.h"
 #include "services/common/time/clock.h"
 #include "services/dvb-tuner/control_socket_shell.h"
-#include "services/dvb-tuner/dvblast_process.h"
 #include "services/dvb-tuner/lineup_store_shell.h"
 #include "services/dvb-tuner/tuner_convert.h"
 
@@ -36,8 +36,8 @@ class ShellTest : public ::testing::Test {
   }
   ~ShellTest() override { std::filesystem::remove_all(folder_); }
 
-  std::unique_ptr<DvblastProcess> Start(const std::string& script) {
-    auto process = DvblastProcess::Start(
+  std::unique_ptr<ChildProcess> Start(const std::string& script) {
+    auto process = ChildProcess::Start(
         loop_, "sh", {"-c", script},
         {.on_output = [this](std::string_view line) { output_.emplace_back(line); },
          .on_error = [this](std::string_view line) { errors_.emplace_back(line); },
@@ -92,7 +92,7 @@ TEST_F(ShellTest, LeavesNoProcessAndNoDescriptorBehind) {
 }
 
 TEST_F(ShellTest, SaysWhatIsNotInstalled) {
-  const auto process = DvblastProcess::Start(loop_, "no-such-program", {}, {});
+  const auto process = ChildProcess::Start(loop_, "no-such-program", {}, {});
   EXPECT_TRUE(absl::IsNotFound(process.status()));
 }
 
