@@ -25,10 +25,11 @@ SERVICES = {
     "sap-announcer": 9465,
     "rtp-packager": 9464,
     "dvb-tuner": 9466,
+    "mcast-bridge": 9468,
     "session-manager": 9463,
 }
-# Run only where the configuration has their table: not every headend has a receiver.
-OPTIONAL = {"dvb-tuner"}
+# Run only where the configuration has their table: not every headend has a receiver, or networks to bridge.
+OPTIONAL = {"dvb-tuner", "mcast-bridge"}
 BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 10.0
 READY_LIMIT = 60.0

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -13,7 +14,7 @@
 
 namespace headwater {
 
-absl::Status DropPrivileges() {
+absl::Status DropPrivileges(std::span<const int> kept) {
   const auto failed = [](const char* what) {
     return absl::InternalError(
         ToAbsl(fmt::format("dropping privileges: {}: {}", what, std::strerror(errno))));
@@ -23,12 +24,25 @@ absl::Status DropPrivileges() {
   // that it could reach.
   for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1;
        ++capability) {
+    if (std::ranges::find(kept, static_cast<int>(capability)) != kept.end()) continue;
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[2] = {};
-  if (syscall(SYS_capset, &header, none) != 0) return failed("capset");
+  __user_cap_data_struct sets[2] = {};
+  for (const int capability : kept) {
+    __user_cap_data_struct& set = sets[CAP_TO_INDEX(capability)];
+    set.effective |= CAP_TO_MASK(capability);
+    set.permitted = set.inheritable = set.effective;
+  }
+  if (syscall(SYS_capset, &header, sets) != 0) {
+    if (errno != EPERM) return failed("capset");
+    return absl::PermissionDeniedError("capabilities that are needed are missing (see README)");
+  }
+  for (const int capability : kept) {
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0)
+      return failed("ambient capabilities");
+  }
   return absl::OkStatus();
 }
 

@@ -132,9 +132,11 @@ class Process {
     signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     loop_.AddFd(signal_fd_, EPOLLIN, [this](uint32_t) { OnSignal(); });
     RegisterMetrics();
-    if (!definition_.needs_privileges) RETURN_IF_ERROR(DropPrivileges());
+    if (!definition_.needs_privileges)
+      RETURN_IF_ERROR(DropPrivileges(definition_.kept_capabilities));
     ASSIGN_OR_RETURN(instance_, definition_.create(runtime_));
-    if (definition_.needs_privileges) RETURN_IF_ERROR(DropPrivileges());
+    if (definition_.needs_privileges)
+      RETURN_IF_ERROR(DropPrivileges(definition_.kept_capabilities));
     const auto port = static_cast<uint16_t>(definition_.http_port + 10 * options_.instance);
     ASSIGN_OR_RETURN(http_, HttpEndpoint::Listen(options_.http_address, port, registry_));
     RETURN_IF_ERROR(instance_->Start());

@@ -69,6 +69,8 @@ struct ServiceDefinition {
   std::function<absl::Status()> check = [] { return absl::OkStatus(); };
   // Opens raw sockets in its constructor: capabilities are dropped after it instead of before.
   bool needs_privileges = false;
+  // Capabilities that it needs for good (CAP_NET_ADMIN); all others are dropped.
+  std::vector<int> kept_capabilities;
   std::function<absl::StatusOr<std::unique_ptr<ServiceInstance>>(Runtime&)> create;
 };
 
