@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/common/base/absl_text.h"
+#include "services/headwaterctl/bridge_commands.h"
 #include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/dvb_commands.h"
@@ -62,6 +63,7 @@ CommandLine::CommandLine()
   AddStation();
   AddDirectory();
   AddDvb();
+  AddBridge();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -206,6 +208,16 @@ void CommandLine::AddDvb() {
   scan->add_flag("--dry-run", invocation_.dry_run, "Only say what would change");
   Verb(*dvb, "signal", "A signal meter to be read from a roof, until interrupted", DvbSignal)
       ->add_option("TUNER", invocation_.argument, "None: the first that is tuned to a carrier");
+}
+
+void CommandLine::AddBridge() {
+  CLI::App* bridge = Noun("bridge", "Multicast that crosses from one link to another");
+  Verb(*bridge, "rules", "Every rule: what crosses where, how much of it, and what is missing",
+       BridgeRules);
+  Verb(*bridge, "routes", "What the kernel forwards, by group and source", BridgeRoutes);
+  Verb(*bridge, "checks", "What this machine needs for it, and what was changed for it",
+       BridgeChecks);
+  Verb(*bridge, "smcroute", "How smcrouted stands, and what it complained about", BridgeSmcroute);
 }
 
 void CommandLine::AddExport(CLI::App& station) {

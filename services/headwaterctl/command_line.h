@@ -32,6 +32,7 @@ class CommandLine {
   void AddCatalogue(CLI::App& station);
   void AddDirectory();
   void AddDvb();
+  void AddBridge();
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

@@ -195,6 +195,9 @@ mroute from eth0 group 239.1.2.3 to br1 eth0.20
 mroute from eth0 group ff05::1:0/112 to br1
 mroute from eth0.20 group 239.1.2.3 to eth0
 )");
+  // Without IPv6 no line of it.
+  EXPECT_EQ(SmcrouteConfig(plan, all, false).find("ff05"), std::string::npos);
+  EXPECT_NE(SmcrouteConfig(plan, all, false).find("group 239.1.2.3 to br1"), std::string::npos);
   // What is away is left out.
   EXPECT_EQ(SmcrouteConfig(plan, {{"lan", "eth0"}, {"iot", "br1"}}),
             R"(# Written by mcast-bridge; changes are lost.

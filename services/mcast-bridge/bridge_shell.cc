@@ -106,12 +106,15 @@ Interfaces BridgeShell::Present() const {
 }
 
 void BridgeShell::Route() {
-  std::string config = SmcrouteConfig(options_.plan, Present());
+  SmcrouteShell::Config config = {.both = SmcrouteConfig(options_.plan, Present()),
+                                  .ipv4 = SmcrouteConfig(options_.plan, Present(), false)};
   state_.links_up.clear();
   // An interface that comes back has another index, and smcrouted must hear of it.
   for (const Leg& leg : legs_->legs()) {
     if (leg.ifindex == 0) continue;
-    config += fmt::format("# {} is {}\n", leg.interface, leg.ifindex);
+    for (std::string* text : {&config.both, &config.ipv4}) {
+      *text += fmt::format("# {} is {}\n", leg.interface, leg.ifindex);
+    }
     if (leg.up) state_.links_up.insert(leg.link);
   }
   smcroute_->Configure(std::move(config), options_.cache_timeout);

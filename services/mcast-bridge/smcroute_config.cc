@@ -25,7 +25,7 @@ struct RouteLine {
 
 }  // namespace
 
-std::string SmcrouteConfig(const Plan& plan, const Interfaces& present) {
+std::string SmcrouteConfig(const Plan& plan, const Interfaces& present, bool ipv6) {
   std::set<std::string> interfaces, joins;
   std::map<RouteLine, std::set<std::string>> routes;
   for (const Rule& rule : plan.rules) {
@@ -34,6 +34,7 @@ std::string SmcrouteConfig(const Plan& plan, const Interfaces& present) {
       if (from == present.end() || to == present.end()) continue;
       interfaces.insert({from->second, to->second});
       for (const GroupSpec& group : rule.options.groups) {
+        if (!group.is_v4() && !ipv6) continue;
         const std::string line = fmt::format("from {} {}", from->second, SourceAndGroup(group));
         routes[{!group.source, line}].insert(to->second);
         if (rule.options.join) joins.insert(line);

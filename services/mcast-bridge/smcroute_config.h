@@ -15,6 +15,9 @@ using Interfaces = std::map<std::string, std::string>;
 // first that matches. The same plan and interfaces make the same text. Names of interfaces are
 // letters, digits, '_', '-', '.', '@' and ':' (config.cc), so nothing in it can be read in another
 // way.
-std::string SmcrouteConfig(const Plan& plan, const Interfaces& present);
+//
+// Without `ipv6` it has IPv4 alone: smcrouted 2.5.6 ends by a signal when it reads an IPv6 route
+// and IPv6 multicast routing is another program's, or no part of the kernel.
+std::string SmcrouteConfig(const Plan& plan, const Interfaces& present, bool ipv6 = true);
 
 }  // namespace headwater::bridge

@@ -85,13 +85,12 @@ SmcrouteShell::~SmcrouteShell() {
   for (const char* ending : {".conf", ".ctl", ".pid"}) unlink((files_.prefix + ending).c_str());
 }
 
-void SmcrouteShell::Configure(std::string config, Duration cache_timeout) {
+void SmcrouteShell::Configure(Config config, Duration cache_timeout) {
   cache_timeout_ = cache_timeout;
   if (config == config_) return;
   config_ = std::move(config);
-  if (!WriteConfig()) return;
   if (process_ != nullptr) {
-    kill(process_->pid(), SIGHUP);
+    if (WriteConfig()) kill(process_->pid(), SIGHUP);
   } else if (restart_ == 0) {
     Start();
   }
@@ -99,10 +98,11 @@ void SmcrouteShell::Configure(std::string config, Duration cache_timeout) {
 
 // Under another name first, so that smcrouted never reads half of it.
 bool SmcrouteShell::WriteConfig() {
+  const std::string& text = state_.ipv6 ? config_.both : config_.ipv4;
   const std::string path = files_.prefix + ".conf", fresh = files_.prefix + ".new";
   const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool written =
-      fd >= 0 && write(fd, config_.data(), config_.size()) == static_cast<ssize_t>(config_.size());
+      fd >= 0 && write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   if (fd >= 0) close(fd);
   if (written && std::rename(fresh.c_str(), path.c_str()) == 0) return true;
   Complain({"config", fmt::format("{}: {}", path, std::strerror(errno))});
@@ -113,7 +113,8 @@ bool SmcrouteShell::WriteConfig() {
 void SmcrouteShell::Probe() {
   const Ownership v4 = ProbeFamily(true), v6 = ProbeFamily(false);
   state_.ipv4 = v4 == Ownership::kFree;
-  state_.ipv6 = v6 == Ownership::kFree;
+  // smcrouted 2.5 takes no interface into IPv6 that IPv4 refuses.
+  state_.ipv6 = v6 == Ownership::kFree && v4 == Ownership::kFree;
   const bool taken_before = taken_v4_ || taken_v6_;
   taken_v4_ = v4 == Ownership::kTaken;
   taken_v6_ = v6 == Ownership::kTaken;
@@ -137,8 +138,8 @@ void SmcrouteShell::Start() {
     loop_.Cancel(probe_);
     probe_ = loop_.At(loop_.now() + kProbePeriod, [this] { ProbeAgain(); });
   }
-  if (state_.ipv4 || state_.ipv6) {
-    Launch();
+  if (state_.ipv4) {
+    if (WriteConfig()) Launch();
   } else if (!taken_v4_ && !taken_v6_) {
     Complain({"kernel",
               "the kernel has no multicast routing, or CAP_NET_ADMIN and CAP_NET_RAW "
@@ -212,7 +213,7 @@ void SmcrouteShell::RestartAfter(Duration wait) {
   loop_.Cancel(restart_);
   restart_ = loop_.At(loop_.now() + wait, [this] {
     restart_ = 0;
-    if (process_ == nullptr && WriteConfig()) Start();
+    if (process_ == nullptr) Start();
   });
 }
 

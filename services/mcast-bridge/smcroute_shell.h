@@ -14,8 +14,8 @@ namespace headwater::bridge {
 
 // Our own smcrouted: started, told of a new configuration, started again when it ends (after 0.5 s,
 // doubling to 10 s). Multicast routing has one owner for each family and network namespace: while
-// another program has one, smcrouted routes the other family, and the taken one is tried again each
-// two seconds. All on the loop's thread.
+// another program has IPv6's, smcrouted routes IPv4; while it has IPv4's, smcrouted 2.5 can do
+// nothing and is not run. What is taken is tried again each two seconds. All on the loop's thread.
 class SmcrouteShell {
  public:
   struct Files {
@@ -30,8 +30,14 @@ class SmcrouteShell {
   SmcrouteShell(EventLoop& loop, Logger& log, Files files, OnChange on_change);
   ~SmcrouteShell();
 
-  // smcrouted shall run with this configuration. `cache_timeout` counts from its next start.
-  void Configure(std::string config, Duration cache_timeout);
+  // smcrouted shall run with this configuration, or, while IPv6 is not ours, with the one of IPv4
+  // alone. `cache_timeout` counts from its next start.
+  struct Config {
+    std::string both;
+    std::string ipv4;
+    bool operator==(const Config&) const = default;
+  };
+  void Configure(Config config, Duration cache_timeout);
   const SmcrouteState& state() const { return state_; }
   // Families that another program has, and its likely names.
   bool taken(bool v4) const { return v4 ? taken_v4_ : taken_v6_; }
@@ -52,7 +58,7 @@ class SmcrouteShell {
   Logger& log_;
   const Files files_;
   OnChange on_change_;
-  std::string config_;
+  Config config_;
   Duration cache_timeout_ = 60s;
   SmcrouteState state_;
   bool taken_v4_ = false;
