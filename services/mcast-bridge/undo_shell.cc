@@ -36,8 +36,8 @@ BridgeShell::Paths PathsOf(const CommonOptions& options) {
   const std::string name = run.substr(run.rfind('/'));
   return {.run = run + ".smcroute",
           .journal = options.state_dir + name + ".journal",
-          .table = options.instance == 0 ? "headwater_bridge"
-                                         : fmt::format("headwater_bridge{}", options.instance)};
+          .table = fmt::format("headwater_bridge{}",
+                               options.instance == 0 ? "" : std::to_string(options.instance))};
 }
 
 int Undo(int argc, char** argv) {
