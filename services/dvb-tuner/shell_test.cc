@@ -59,7 +59,7 @@ class ShellTest : public ::testing::Test {
 TEST_F(ShellTest, TellsLinesAndTheEndOfAProcess) {
   const auto process = Start("echo one; echo two; echo bad >&2; exit 3");
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended with status 3");
+  EXPECT_EQ(how_, "sh ended with status 3");
   EXPECT_THAT(errors_, ElementsAre("bad"));
 }
 
@@ -67,7 +67,7 @@ TEST_F(ShellTest, EndsAProcessThatListens) {
   const auto process = Start("echo up; exec sleep 100");
   loop_.At(MonoNow() + 50ms, [&] { process->Stop(); });
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended by signal 15");
+  EXPECT_EQ(how_, "sh ended by signal 15");
   EXPECT_THAT(output_, ElementsAre("up"));
 }
 
@@ -75,7 +75,7 @@ TEST_F(ShellTest, KillsAProcessThatDoesNot) {
   const auto process = Start("trap '' TERM; echo up; while :; do sleep 0.1; done");
   loop_.At(MonoNow() + 100ms, [&] { process->Stop(); });
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended by signal 9");
+  EXPECT_EQ(how_, "sh ended by signal 9");
 }
 
 TEST_F(ShellTest, LeavesNoProcessAndNoDescriptorBehind) {

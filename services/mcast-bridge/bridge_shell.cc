@@ -81,10 +81,13 @@ absl::Status BridgeShell::ApplyRuleset(const Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status BridgeShell::Reload(const Options& options) {
+absl::StatusOr<std::vector<std::string>> BridgeShell::Reload(const Options& options) {
   RETURN_IF_ERROR(ApplyRuleset(options));
   // What is no longer wanted goes, the rest comes back at once.
   if (options.hygiene != options_.hygiene || options.mark != options_.mark) hygiene_->UndoAll(true);
+  std::vector<std::string> restart;
+  if (options.smcrouted != options_.smcrouted) restart.emplace_back("smcrouted");
+  if (options.cache_timeout != options_.cache_timeout) restart.emplace_back("cache_timeout");
   options_ = options;
   // Counters of rules that are gone are nobody's.
   std::erase_if(state_.counters, [&](const auto& row) {
@@ -94,7 +97,7 @@ absl::Status BridgeShell::Reload(const Options& options) {
   Route();
   CheckMachine();
   Changed();
-  return absl::OkStatus();
+  return restart;
 }
 
 Interfaces BridgeShell::Present() const {

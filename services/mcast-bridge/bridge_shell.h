@@ -41,8 +41,8 @@ class BridgeShell {
 
   // smcrouted and timers; children belong to the loop's thread.
   void Start();
-  // Takes new options; what was in force stays with an error.
-  absl::Status Reload(const Options& options);
+  // Takes new options; what was in force stays with an error. Returns the keys that need a restart.
+  absl::StatusOr<std::vector<std::string>> Reload(const Options& options);
   // Ends smcrouted and undoes every change.
   void Stop();
   // Runs whenever the state has changed, and each second for the counters.

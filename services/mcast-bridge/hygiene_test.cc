@@ -124,6 +124,7 @@ TEST(JournalTest, RoundTrips) {
   EXPECT_EQ(read.network, journal.network);
   EXPECT_EQ(read.changes, journal.changes);
   EXPECT_TRUE(read.Has({Kind::kSnooping, "br0", "other"}));
+  EXPECT_FALSE(read.Has({Kind::kRouteRemoved, "224.0.0.0/4 dev br0", "0a0c"}));
   // Cut off anywhere it has the whole lines before.
   for (size_t size = 0; size < text.size(); ++size) {
     read = ParseJournal(std::string_view(text).substr(0, size));

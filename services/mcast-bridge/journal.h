@@ -23,8 +23,10 @@ struct Change {
   std::string before;
   bool operator==(const Change&) const = default;
 
+  // Two routes may look alike (metrics): their messages tell them apart.
   bool SameThing(const Change& other) const {
-    return kind == other.kind && subject == other.subject;
+    return kind == other.kind && subject == other.subject &&
+           (kind != Kind::kRouteRemoved || before == other.before);
   }
 };
 

@@ -34,10 +34,7 @@ class BridgeInstance final : public ServiceInstance {
     UpdateMetrics();
     return absl::OkStatus();
   }
-  absl::StatusOr<std::vector<std::string>> Reload() override {
-    RETURN_IF_ERROR(shell_->Reload(options_));
-    return std::vector<std::string>();
-  }
+  absl::StatusOr<std::vector<std::string>> Reload() override { return shell_->Reload(options_); }
   void Drain(absl::AnyInvocable<void()> done) override {
     service_.Close();
     shell_->Stop();

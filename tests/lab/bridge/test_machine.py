@@ -25,6 +25,7 @@ def meddling(unstarted):
         f"address add {scene.router.legs['lana'].ipv6}/64 dev br0 nodad",
         "route add 224.0.0.0/4 dev br0",
         "route add 239.0.0.0/8 dev lanb metric 7",
+        "route add 239.0.0.0/8 dev lanb metric 8",
         "route add multicast ff15::/16 dev lanb table local metric 10",
         "route add default via 192.168.10.2",
     )
@@ -179,3 +180,14 @@ def test_check_config_says_what_is_wrong(unstarted):
     done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == 78 and 'rule "upnp": "224.0.0.251"' in done.stderr
     assert signal.SIGHUP == 1
+
+
+def test_without_root_it_says_what_is_missing(unstarted):
+    scene = unstarted
+    scene.config_path.write_text(to_toml(scene.config))
+    scene.config_path.chmod(0o644)
+    argv = [str(scene.bin_dir / "mcast-bridge"), "--config", str(scene.config_path)]
+    with scene.router.ns.entered():
+        done = subprocess.run(["setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin", *argv], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 77 and "capabilities that are needed are missing" in done.stderr, done.stderr
+    assert "headwater_bridge" not in scene.router.ns.run("nft", "list", "ruleset")
