@@ -82,10 +82,11 @@ Verdict Judge(const HygieneOptions& options, const Interfaces& present, const Fa
 std::string AcceptRule(uint32_t mark);
 // With this the rule of ours is found again.
 inline constexpr std::string_view kRuleComment = "headwater mcast-bridge";
-// What `nft -a list ruleset` prints: base chains of the forward hook, but of `own_table`.
+// What `nft list chains`, `list chain` or `list ruleset` prints, with or without -a: base chains of
+// the forward hook, but of `own_table`.
 std::vector<ForwardChain> ParseForwardChains(std::string_view text, std::string_view own_table,
                                              uint32_t mark);
-// Handles of the rules with our comment in a chain, by the same text.
+// Handles of the rules with our comment in a chain, by what `nft -a` prints.
 std::vector<std::string> OwnRuleHandles(std::string_view text, std::string_view chain);
 
 }  // namespace headwater::bridge

@@ -126,11 +126,11 @@ absl::Status HygieneShell::Rewrite() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> HygieneShell::ListRuleset() {
+std::string HygieneShell::ListChain(const std::string& chain) {
   nft_.set_handles(true);
-  absl::StatusOr<std::string> list = nft_.Run("list ruleset");
+  absl::StatusOr<std::string> list = nft_.Run("list chain " + chain);
   nft_.set_handles(false);
-  return list;
+  return list.ok() ? *std::move(list) : "";
 }
 
 absl::StatusOr<Facts> HygieneShell::Gather(const Interfaces& present, uint32_t mark) {
@@ -140,8 +140,13 @@ absl::StatusOr<Facts> HygieneShell::Gather(const Interfaces& present, uint32_t m
   ASSIGN_OR_RETURN(MulticastRoutes routes, ReadMulticastRoutes());
   facts.routes = std::move(routes.routes);
   facts.unreachable = std::move(routes.unreachable);
-  ASSIGN_OR_RETURN(const std::string ruleset, ListRuleset());
-  facts.chains = ParseForwardChains(ruleset, table_, mark);
+  // Chain by chain: somebody's sets may have a hundred thousand elements.
+  ASSIGN_OR_RETURN(const std::string heads, nft_.Run("list chains"));
+  std::string chains;
+  for (const ForwardChain& chain : ParseForwardChains(heads, table_, mark)) {
+    chains += ListChain(chain.name);
+  }
+  facts.chains = ParseForwardChains(chains, table_, mark);
   return facts;
 }
 
@@ -179,8 +184,7 @@ absl::Status HygieneShell::Undo(const Change& change) {
     case Change::Kind::kTable:
       return nft_.Run(DeleteTable(change.subject)).status();
     case Change::Kind::kRule: {
-      ASSIGN_OR_RETURN(const std::string ruleset, ListRuleset());
-      for (const std::string& handle : OwnRuleHandles(ruleset, change.subject)) {
+      for (const std::string& handle : OwnRuleHandles(ListChain(change.subject), change.subject)) {
         RETURN_IF_ERROR(
             nft_.Run(fmt::format("delete rule {} handle {}", change.subject, handle)).status());
       }

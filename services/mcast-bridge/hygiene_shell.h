@@ -38,7 +38,8 @@ class HygieneShell {
   absl::Status Rewrite();
   absl::Status Apply(const Change& change, uint32_t mark);
   absl::Status Undo(const Change& change);
-  absl::StatusOr<std::string> ListRuleset();
+  // The chain as `nft -a` prints it; empty when there is none.
+  std::string ListChain(const std::string& chain);
 
   Nft& nft_;
   Logger& log_;

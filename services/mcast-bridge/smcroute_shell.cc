@@ -179,6 +179,7 @@ void SmcrouteShell::Launch() {
                                       .on_error = [this](std::string_view line) { OnLine(line); },
                                       .on_exit = [this](const std::string& how) { OnExit(how); }});
   if (!process.ok()) {
+    state_.ipv4 = state_.ipv6 = false;
     Complain({"exit", std::string(FromAbsl(process.status().message()))});
     RestartAfter(kBackoffMax);
     return;
