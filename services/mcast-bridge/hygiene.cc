@@ -169,11 +169,13 @@ void ForEachChainLine(std::string_view text, Visit visit) {
     text.remove_prefix(std::min(end + 1, text.size()));
     const size_t indent = std::min(line.find_first_not_of('\t'), line.size());
     line.remove_prefix(indent);
-    const std::string_view name = line.substr(0, line.find(" {"));
-    if (indent == 0 && line.starts_with("table ")) {
-      table = name.substr(6);
-    } else if (indent == 1 && line.starts_with("chain ")) {
-      chain = fmt::format("{} {}", table, name.substr(6));
+    constexpr std::string_view kTable = "table ", kChain = "chain ";
+    if (indent == 0 && line.starts_with(kTable)) {
+      line.remove_prefix(kTable.size());
+      table = line.substr(0, line.find(" {"));
+    } else if (indent == 1 && line.starts_with(kChain)) {
+      line.remove_prefix(kChain.size());
+      chain = fmt::format("{} {}", table, line.substr(0, line.find(" {")));
     } else if (indent <= 1) {
       chain.clear();
     } else if (!chain.empty()) {
