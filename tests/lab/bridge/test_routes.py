@@ -39,8 +39,11 @@ def test_channels_blocks_and_one_way(unstarted):
     assert heard(at_device) - from_device == wanted
     # The other way is nobody's rule.
     assert not heard(at_phone) & from_device
-    by_rule = {r["rule"] for r in scene.json("routes") if r["present"] and r["to"]}
-    assert by_rule == {"ssm4", "ssm6", "blocks"}
+
+    def routed() -> set[str]:
+        return {r["rule"] for r in scene.json("routes") if r["present"] and r["to"]}
+
+    wait_until(lambda: routed() == {"ssm4", "ssm6", "blocks"}, 5, f"routes: {routed()}", every=0.2)
 
 
 def test_join_reports_for_switches_that_snoop(unstarted):
