@@ -27,10 +27,11 @@ SERVICES = {
     "dvb-tuner": 9466,
     "mdns-zone-proxy": 9467,
     "mcast-monitor": 9469,
+    "mcast-bridge": 9468,
     "session-manager": 9463,
 }
 # Run only where the configuration has their table.
-OPTIONAL = {"dvb-tuner", "mdns-zone-proxy", "mcast-monitor"}
+OPTIONAL = {"dvb-tuner", "mdns-zone-proxy", "mcast-monitor", "mcast-bridge"}
 BACKOFF_FIRST, BACKOFF_MAX, STABLE_AFTER = 0.1, 10.0, 30.0
 STOP_LIMIT = 10.0
 READY_LIMIT = 60.0

@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "services/common/base/bytes.h"
-
 namespace headwater::tuner {
 
 // What dvblast tells by itself.
@@ -32,25 +30,5 @@ struct DvblastEvent {
 std::optional<DvblastEvent> ParseDvblastOutput(std::string_view line);
 // A line of standard error: "error: ...".
 std::optional<DvblastEvent> ParseDvblastMessage(std::string_view line);
-
-// Cuts a stream of bytes into lines. Those of more than kLineMax bytes (tables) are dropped.
-class LineCutter {
- public:
-  static constexpr size_t kLineMax = 4096;
-  template <typename OnLine>
-  void Push(Bytes bytes, OnLine on_line) {
-    for (const uint8_t byte : bytes) {
-      if (byte != '\n') {
-        if (held_.size() <= kLineMax) held_ += static_cast<char>(byte);
-        continue;
-      }
-      if (held_.size() <= kLineMax) on_line(std::string_view(held_));
-      held_.clear();
-    }
-  }
-
- private:
-  std::string held_;
-};
 
 }  // namespace headwater::tuner

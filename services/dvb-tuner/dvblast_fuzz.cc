@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "services/common/base/check.h"
+#include "services/common/process/line_cutter.h"
 #include "services/common/text/clean_text.h"
 #include "services/dvb-tuner/dvblast_control.h"
 #include "services/dvb-tuner/dvblast_events.h"

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "services/common/process/line_cutter.h"
 #include "services/dvb-tuner/dvblast_config.h"
 #include "services/dvb-tuner/dvblast_control.h"
 #include "services/dvb-tuner/dvblast_events.h"

@@ -84,7 +84,7 @@ absl::StatusOr<std::unique_ptr<RunShell>> RunShell::Start(
   unlink((files + ".sock").c_str());
   shell->control_ = std::make_unique<ControlSocketShell>(loop, files + ".sock", files + ".ask");
   RunShell* raw = shell.get();
-  DvblastProcess::Callbacks callbacks = {
+  ChildProcess::Callbacks callbacks = {
       .on_output =
           [raw](std::string_view line) {
             if (const auto event = ParseDvblastOutput(line)) {
@@ -101,10 +101,10 @@ absl::StatusOr<std::unique_ptr<RunShell>> RunShell::Start(
             }
           },
       .on_exit = [raw](const std::string& how) { raw->observer_.OnRunExited(raw->run_, how); }};
-  ASSIGN_OR_RETURN(shell->process_,
-                   DvblastProcess::Start(loop, options.dvblast,
-                                         ArgumentsOf(options, tuner, carrier, input, files),
-                                         std::move(callbacks)));
+  ASSIGN_OR_RETURN(
+      shell->process_,
+      ChildProcess::Start(loop, options.dvblast, ArgumentsOf(options, tuner, carrier, input, files),
+                          std::move(callbacks)));
   raw->programs_timer_ = loop.At(loop.now() + kProgramsAwait, [raw] { raw->AskPrograms(); });
   return shell;
 }

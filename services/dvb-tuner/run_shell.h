@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "services/common/loop/event_loop.h"
+#include "services/common/process/child_process.h"
 #include "services/dvb-tuner/control_socket_shell.h"
 #include "services/dvb-tuner/dvblast_config.h"
-#include "services/dvb-tuner/dvblast_process.h"
+#include "services/dvb-tuner/dvblast_events.h"
 #include "services/dvb-tuner/options.h"
 #include "services/dvb-tuner/si_collector.h"
 #include "services/dvb-tuner/tuner.h"
@@ -69,7 +70,7 @@ class RunShell {
   const std::string files_;
   int tables_fd_ = -1;
   Endpoint tables_;
-  std::unique_ptr<DvblastProcess> process_;
+  std::unique_ptr<ChildProcess> process_;
   std::unique_ptr<ControlSocketShell> control_;
   SiCollector collector_;
   uint64_t generation_ = 0;

@@ -11,9 +11,9 @@
 #include <fstream>
 
 #include "services/common/base/check.h"
+#include "services/common/process/child_process.h"
 #include "services/common/time/clock.h"
 #include "services/dvb-tuner/control_socket_shell.h"
-#include "services/dvb-tuner/dvblast_process.h"
 #include "services/dvb-tuner/lineup_store_shell.h"
 #include "services/dvb-tuner/tuner_convert.h"
 
@@ -36,8 +36,8 @@ class ShellTest : public ::testing::Test {
   }
   ~ShellTest() override { std::filesystem::remove_all(folder_); }
 
-  std::unique_ptr<DvblastProcess> Start(const std::string& script) {
-    auto process = DvblastProcess::Start(
+  std::unique_ptr<ChildProcess> Start(const std::string& script) {
+    auto process = ChildProcess::Start(
         loop_, "sh", {"-c", script},
         {.on_output = [this](std::string_view line) { output_.emplace_back(line); },
          .on_error = [this](std::string_view line) { errors_.emplace_back(line); },
@@ -59,7 +59,7 @@ class ShellTest : public ::testing::Test {
 TEST_F(ShellTest, TellsLinesAndTheEndOfAProcess) {
   const auto process = Start("echo one; echo two; echo bad >&2; exit 3");
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended with status 3");
+  EXPECT_EQ(how_, "sh ended with status 3");
   EXPECT_THAT(errors_, ElementsAre("bad"));
 }
 
@@ -67,7 +67,7 @@ TEST_F(ShellTest, EndsAProcessThatListens) {
   const auto process = Start("echo up; exec sleep 100");
   loop_.At(MonoNow() + 50ms, [&] { process->Stop(); });
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended by signal 15");
+  EXPECT_EQ(how_, "sh ended by signal 15");
   EXPECT_THAT(output_, ElementsAre("up"));
 }
 
@@ -75,7 +75,7 @@ TEST_F(ShellTest, KillsAProcessThatDoesNot) {
   const auto process = Start("trap '' TERM; echo up; while :; do sleep 0.1; done");
   loop_.At(MonoNow() + 100ms, [&] { process->Stop(); });
   loop_.Run();
-  EXPECT_EQ(how_, "dvblast ended by signal 9");
+  EXPECT_EQ(how_, "sh ended by signal 9");
 }
 
 TEST_F(ShellTest, LeavesNoProcessAndNoDescriptorBehind) {
@@ -92,7 +92,7 @@ TEST_F(ShellTest, LeavesNoProcessAndNoDescriptorBehind) {
 }
 
 TEST_F(ShellTest, SaysWhatIsNotInstalled) {
-  const auto process = DvblastProcess::Start(loop_, "no-such-program", {}, {});
+  const auto process = ChildProcess::Start(loop_, "no-such-program", {}, {});
   EXPECT_TRUE(absl::IsNotFound(process.status()));
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "headwater/bridge/v1/bridge.pb.h"
 #include "headwater/directory/v1/directory.grpc.pb.h"
 #include "headwater/membership/v1/membership.pb.h"
 #include "headwater/packager/v1/packager.pb.h"
@@ -78,6 +79,9 @@ class HeadendClient {
   // CheckHealth of the first service of that name.
   absl::Status CheckService(const std::string& service);
 
+  // Of every mcast-bridge, found as the receivers are.
+  absl::StatusOr<std::vector<bridge::v1::WatchBridgeResponse>> ListBridges();
+
   // OK, or FAILED_PRECONDITION when it answers NOT_SERVING, or what kept it from answering.
   absl::Status CheckHealth(const std::string& target);
 
@@ -91,8 +95,8 @@ class HeadendClient {
                                         DirectoryMethod<Request, Response> method,
                                         Duration patience);
   absl::StatusOr<std::string> TargetOf(const std::string& service);
-  // Not empty.
-  absl::StatusOr<std::vector<std::string>> TunerTargets();
+  // Every one that the manager knows, else its socket beside the manager's. Not empty.
+  absl::StatusOr<std::vector<std::string>> TargetsOf(const std::string& service);
 
   std::string manager_;
   Duration patience_;

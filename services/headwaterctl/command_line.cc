@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "services/common/base/absl_text.h"
+#include "services/headwaterctl/bridge_commands.h"
 #include "services/headwaterctl/catalogue_commands.h"
 #include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/dvb_commands.h"
@@ -66,6 +67,7 @@ CommandLine::CommandLine()
   AddDvb();
   AddZone();
   AddMonitor();
+  AddBridge();
   CLI::App* sender = Noun("sender", "What sends into the links");
   Verb(*sender, "list", "Every sender with its links and load", SenderList);
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
@@ -269,6 +271,16 @@ void CommandLine::AddEventFilter(CLI::App& verb, const char* count, uint32_t ini
   verb.add_option("--severity", invocation_.severity,
                   "At least as severe: emerg, alert, crit, err, warning, notice, info, debug");
   verb.add_option("--facility", invocation_.facility, "As local0, or its number");
+}
+
+void CommandLine::AddBridge() {
+  CLI::App* bridge = Noun("bridge", "Multicast that crosses from one link to another");
+  Verb(*bridge, "rules", "Every rule: what crosses where, how much of it, and what is missing",
+       BridgeRules);
+  Verb(*bridge, "routes", "What the kernel forwards, by group and source", BridgeRoutes);
+  Verb(*bridge, "checks", "What this machine needs for it, and what was changed for it",
+       BridgeChecks);
+  Verb(*bridge, "smcroute", "How smcrouted stands, and what it complained about", BridgeSmcroute);
 }
 
 void CommandLine::AddExport(CLI::App& station) {

@@ -35,6 +35,7 @@ class CommandLine {
   void AddZone();
   void AddMonitor();
   void AddEventFilter(CLI::App& verb, const char* count, uint32_t initial);
+  void AddBridge();
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

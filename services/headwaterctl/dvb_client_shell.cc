@@ -33,24 +33,24 @@ absl::Status EndedEarly(const std::string& target) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> HeadendClient::TunerTargets() {
+absl::StatusOr<std::vector<std::string>> HeadendClient::TargetsOf(const std::string& service) {
   const auto endpoints = ListEndpoints();
   std::vector<std::string> targets;
   if (endpoints.ok()) {
     for (const session::v1::Endpoint& endpoint : *endpoints) {
-      if (endpoint.service() == kService) targets.push_back(endpoint.target());
+      if (endpoint.service() == service) targets.push_back(endpoint.target());
     }
   }
   if (!targets.empty()) return targets;
   const size_t slash = manager_.rfind('/');
   if (manager_.starts_with("unix:") && slash != std::string::npos)
-    return std::vector<std::string>{manager_.substr(0, slash + 1) + kService + ".sock"};
+    return std::vector<std::string>{manager_.substr(0, slash + 1) + service + ".sock"};
   if (!endpoints.ok()) return endpoints.status();
-  return absl::UnavailableError(ToAbsl(fmt::format("{} knows no {}", manager_, kService)));
+  return absl::UnavailableError(ToAbsl(fmt::format("{} knows no {}", manager_, service)));
 }
 
 absl::StatusOr<std::vector<tuner::v1::Tuner>> HeadendClient::ListTuners() {
-  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TunerTargets());
+  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   std::vector<tuner::v1::Tuner> tuners;
   for (const std::string& target : targets) {
     auto stub = tuner::v1::TunerService::NewStub(OpenChannel(target));
@@ -70,7 +70,7 @@ absl::StatusOr<std::vector<tuner::v1::Tuner>> HeadendClient::ListTuners() {
 }
 
 absl::StatusOr<std::vector<tuner::v1::Carrier>> HeadendClient::ListCarriers() {
-  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TunerTargets());
+  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   std::vector<tuner::v1::Carrier> carriers;
   for (const std::string& target : targets) {
     auto stub = tuner::v1::TunerService::NewStub(OpenChannel(target));
@@ -91,7 +91,7 @@ absl::StatusOr<std::vector<tuner::v1::Carrier>> HeadendClient::ListCarriers() {
 
 absl::Status HeadendClient::WatchTuners(
     absl::FunctionRef<bool(const tuner::v1::WatchTunersResponse&)> on_event) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TunerTargets());
+  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   auto stub = tuner::v1::TunerService::NewStub(OpenChannel(targets.front()));
   grpc::ClientContext context;
   auto reader = stub->WatchTuners(&context, tuner::v1::WatchTunersRequest());
@@ -101,7 +101,7 @@ absl::Status HeadendClient::WatchTuners(
 
 absl::Status HeadendClient::Scan(const tuner::v1::ScanRequest& request,
                                  absl::FunctionRef<bool(const tuner::v1::ScanResponse&)> on_event) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TunerTargets());
+  ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   auto stub = tuner::v1::TunerService::NewStub(OpenChannel(targets.front()));
   grpc::ClientContext context;
   auto reader = stub->Scan(&context, request);

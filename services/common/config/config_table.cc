@@ -21,6 +21,7 @@ struct ConfigTable::File {
   std::string name;
   std::string directory;
   std::vector<std::string> faults;
+  std::shared_ptr<Node> root;
 };
 
 struct ConfigTable::Node {
@@ -93,8 +94,10 @@ absl::StatusOr<ConfigTable> ConfigTable::Parse(const std::string& text, const st
   try {
     std::istringstream in(text);
     Toml root = toml::parse<toml::discard_comments, std::map, std::vector>(in, name);
-    return ConfigTable(std::make_shared<File>(File{name, "", {}}),
-                       std::make_shared<Node>(Node{"the file", std::move(root), {}}));
+    ConfigTable table(std::make_shared<File>(File{name, "", {}, nullptr}),
+                      std::make_shared<Node>(Node{"the file", std::move(root), {}}));
+    table.file_->root = table.node_;
+    return table;
   } catch (const toml::exception& error) {
     return absl::InvalidArgumentError(ToAbsl(SyntaxFault(name, error)));
   } catch (const std::exception& error) {
@@ -240,6 +243,10 @@ ConfigTable ConfigTable::Table(std::string_view key) {
     }
   }
   return ConfigTable(file_, std::make_shared<Node>(std::move(node)));
+}
+
+ConfigTable ConfigTable::TopLevel(std::string_view key) {
+  return ConfigTable(file_, file_->root).Table(key);
 }
 
 std::vector<ConfigTable> ConfigTable::Tables(std::string_view key) {

@@ -58,6 +58,9 @@ class ConfigTable {
 
   // The table at `key`; an empty one when absent, so that defaults hold.
   ConfigTable Table(std::string_view key);
+  // The same for a table of the whole file, from within any other: what two services must agree
+  // upon is written once. What is wrong with it is its own service's to say; unknown keys are left.
+  ConfigTable TopLevel(std::string_view key);
   // The tables of an array of tables ([[key]]); none when absent.
   std::vector<ConfigTable> Tables(std::string_view key);
   // Keys in the order of their names, read or not.

@@ -22,9 +22,12 @@ absl::Status DropPrivileges(std::span<const int> kept) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs");
   // Needs CAP_SETPCAP, which an unprivileged start does not have, nor anything in its bounding set
   // that it could reach.
-  for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1;
-       ++capability) {
-    if (std::ranges::find(kept, static_cast<int>(capability)) != kept.end()) continue;
+  for (unsigned long capability = 0;; ++capability) {
+    const int in_set = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    if (in_set < 0) break;  // the kernel knows no more
+    // A container's set has gaps.
+    if (in_set == 0 || std::ranges::find(kept, static_cast<int>(capability)) != kept.end())
+      continue;
     if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

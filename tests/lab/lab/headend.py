@@ -24,7 +24,7 @@ SERVICES = {
     "session-manager": 9463,
 }
 # What runs only where it has a table in the configuration too.
-PORTS = {**SERVICES, "dvb-tuner": 9466, "mdns-zone-proxy": 9467, "mcast-monitor": 9469}
+PORTS = {**SERVICES, "dvb-tuner": 9466, "mdns-zone-proxy": 9467, "mcast-monitor": 9469, "mcast-bridge": 9468}
 WINDOW = "239.192.0.0/16"
 TONE_NUMBER = 0xD0BEF00D
 FIRST_NUMBER = 0x80000000

@@ -1,4 +1,4 @@
-#include "services/dvb-tuner/dvblast_process.h"
+#include "services/common/process/child_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include <cstring>
 #include <utility>
 
-namespace headwater::tuner {
+namespace headwater {
 namespace {
 
 constexpr Duration kKillAfter = 2s;
@@ -57,7 +57,7 @@ void CloseFd(int& fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<DvblastProcess>> DvblastProcess::Start(
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(
     EventLoop& loop, const std::string& program, const std::vector<std::string>& arguments,
     Callbacks callbacks) {
   const std::string path = FindProgram(program);
@@ -68,13 +68,14 @@ absl::StatusOr<std::unique_ptr<DvblastProcess>> DvblastProcess::Start(
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
 
-  std::unique_ptr<DvblastProcess> process(new DvblastProcess(loop, std::move(callbacks)));
+  std::unique_ptr<ChildProcess> process(
+      new ChildProcess(loop, path.substr(path.rfind('/') + 1), std::move(callbacks)));
   std::array<int, 2> output = {-1, -1}, error = {-1, -1};
   int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (input < 0 || pipe2(output.data(), O_CLOEXEC) != 0 || pipe2(error.data(), O_CLOEXEC) != 0) {
     const std::string reason = std::strerror(errno);
     for (int* fd : {&input, &output[0], &output[1], &error[0], &error[1]}) CloseFd(*fd);
-    return absl::UnavailableError("no pipes for dvblast: " + reason);
+    return absl::UnavailableError(fmt::format("no pipes for {}: {}", program, reason));
   }
   process->output_fd_ = output[0];
   process->error_fd_ = error[0];
@@ -88,13 +89,13 @@ absl::StatusOr<std::unique_ptr<DvblastProcess>> DvblastProcess::Start(
   if (process->pid_ < 0) {
     process->pid_ = 0;
     return absl::UnavailableError(
-        fmt::format("no process for dvblast: {}", std::strerror(fork_error)));
+        fmt::format("no process for {}: {}", program, std::strerror(fork_error)));
   }
   process->Watch();
   return process;
 }
 
-void DvblastProcess::Watch() {
+void ChildProcess::Watch() {
   pid_fd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   for (const int fd : {output_fd_, error_fd_}) fcntl(fd, F_SETFL, O_NONBLOCK);
   loop_.AddFd(output_fd_, EPOLLIN, [this](uint32_t) { Read(output_fd_, output_lines_, true); });
@@ -102,7 +103,7 @@ void DvblastProcess::Watch() {
   loop_.AddFd(pid_fd_, EPOLLIN, [this](uint32_t) { OnExit(); });
 }
 
-DvblastProcess::~DvblastProcess() {
+ChildProcess::~ChildProcess() {
   if (pid_ > 0) {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -110,7 +111,7 @@ DvblastProcess::~DvblastProcess() {
   Close();
 }
 
-void DvblastProcess::Close() {
+void ChildProcess::Close() {
   loop_.Cancel(kill_timer_);
   for (int* fd : {&output_fd_, &error_fd_, &pid_fd_}) {
     if (*fd < 0) continue;
@@ -119,7 +120,7 @@ void DvblastProcess::Close() {
   }
 }
 
-void DvblastProcess::Stop() {
+void ChildProcess::Stop() {
   if (pid_ <= 0 || kill_timer_ != 0) return;
   kill(pid_, SIGTERM);
   kill_timer_ = loop_.At(loop_.now() + kKillAfter, [this] {
@@ -128,7 +129,7 @@ void DvblastProcess::Stop() {
 }
 
 // Not more than is there in one turn: a child that never stops talking must not hold the loop.
-void DvblastProcess::Read(int fd, LineCutter& lines, bool is_output) {
+void ChildProcess::Read(int fd, LineCutter& lines, bool is_output) {
   std::array<uint8_t, 16384> buffer;
   const ssize_t size = read(fd, buffer.data(), buffer.size());
   if (size <= 0) {
@@ -140,7 +141,7 @@ void DvblastProcess::Read(int fd, LineCutter& lines, bool is_output) {
   });
 }
 
-void DvblastProcess::OnExit() {
+void ChildProcess::OnExit() {
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) != pid_) return;
   pid_ = 0;
@@ -148,10 +149,10 @@ void DvblastProcess::OnExit() {
   for (int i = 0; i < 16; ++i) Read(error_fd_, error_lines_, false);
   Close();
   const std::string how = WIFSIGNALED(status)
-                              ? fmt::format("dvblast ended by signal {}", WTERMSIG(status))
-                              : fmt::format("dvblast ended with status {}", WEXITSTATUS(status));
+                              ? fmt::format("{} ended by signal {}", name_, WTERMSIG(status))
+                              : fmt::format("{} ended with status {}", name_, WEXITSTATUS(status));
   auto on_exit = std::move(callbacks_.on_exit);
   on_exit(how);
 }
 
-}  // namespace headwater::tuner
+}  // namespace headwater
