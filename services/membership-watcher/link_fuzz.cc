@@ -29,7 +29,7 @@ void Check(const LinkMembership& link, const TableOptions& limits, const Actions
     HW_CHECK(std::is_sorted(group.members().begin(), group.members().end(),
                             [](const Member& a, const Member& b) { return a.host < b.host; }));
     HW_CHECK(IsTracked(group.group()));
-    if (IsSsmRange(group.group())) HW_CHECK(group.mode() == FilterMode::kInclude);
+    if (link.table().IsSsmRange(group.group())) HW_CHECK(group.mode() == FilterMode::kInclude);
   });
   HW_CHECK(groups == link.table().group_count() && groups <= limits.groups_max);
   HW_CHECK(entries <= link.table().entry_count());

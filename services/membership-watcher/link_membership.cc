@@ -20,6 +20,16 @@ const IpAddress& AllNodes(bool ipv4) {
   return ipv4 ? kIpv4 : kIpv6;
 }
 
+constexpr Duration kWarnInterval = 1min;
+
+// The newest version that this querier was told to speak.
+Version Configured(const Querier& querier) {
+  const int version = querier.options().version;
+  if (IsMld(querier.version())) return version == 1 ? Version::kMldV1 : Version::kMldV2;
+  if (version == 0) return Version::kIgmpV3;
+  return static_cast<Version>(static_cast<int>(Version::kIgmpV1) + version - 1);
+}
+
 size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
   if (ipv4) return (std::max<size_t>(mtu, kIpv4MtuMin) - kIgmpHeaderBytes - kIgmpQueryBytes) / 4;
   return (std::max<size_t>(mtu, kIpv6MtuMin) - kMldHeaderBytes - kMldQueryBytes) / 16;
@@ -29,8 +39,8 @@ size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
 
 LinkMembership::LinkMembership(const Options& options)
     : options_(options),
-      ipv4_(IpAddress::Family::kIpv4, options.querier),
-      ipv6_(IpAddress::Family::kIpv6, options.querier),
+      ipv4_(IpAddress::Family::kIpv4, options.ipv4),
+      ipv6_(IpAddress::Family::kIpv6, options.ipv6),
       table_(options.table) {}
 
 const Querier& LinkMembership::querier(IpAddress::Family family) const {
@@ -39,8 +49,8 @@ const Querier& LinkMembership::querier(IpAddress::Family family) const {
 
 void LinkMembership::SetOptions(const Options& options, MonoTime now) {
   options_ = options;
-  ipv4_.SetOptions(options.querier, now);
-  ipv6_.SetOptions(options.querier, now);
+  ipv4_.SetOptions(options.ipv4, now);
+  ipv6_.SetOptions(options.ipv6, now);
   table_.SetOptions(options.table);
 }
 
@@ -53,7 +63,7 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
   }
   ipv4_.SetAddress(interface_.ipv4, now);
   ipv6_.SetAddress(interface_.link_local, now);
-  if (interface_.up && !was_up) ipv6_wait_until_ = now + options_.querier.ipv6_wait;
+  if (interface_.up && !was_up) ipv6_wait_until_ = now + options_.ipv6_wait;
   std::vector<TableEvent> events;
   if (!interface_.up) {
     ipv6_wait_until_ = kNever;
@@ -72,10 +82,15 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   const auto message = ipv4 ? ParseIgmp(packet) : ParseMld(packet);
   if (!message.ok()) {
     ++stats_.dropped[static_cast<size_t>(message.error())];
+    if (message.error() == DropReason::kQuerySource) {
+      const auto from = ipv4 ? IpAddress::FromBytes(packet.subspan(12, 4))
+                             : IpAddress::FromBytes(packet.subspan(8, 16));
+      Warn(QueryFault::kSource, from.value_or(IpAddress()), now, out);
+    }
     return;
   }
   if (const auto* query = std::get_if<Query>(&message->body)) {
-    OnQuery(*message, *query, now);
+    OnQuery(*message, *query, now, out);
   } else {
     const Report& report = std::get<Report>(message->body);
     ++stats_.reports[static_cast<size_t>(report.version)];
@@ -86,20 +101,33 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   Settle(now, out);
 }
 
-void LinkMembership::OnQuery(const Message& message, const Query& query, MonoTime now) {
+// A query to one of our own addresses alone counts like any other (RFC 9777 section 5.1.15).
+void LinkMembership::OnQuery(const Message& message, const Query& query, MonoTime now,
+                             Actions& out) {
   Querier& querier = QuerierFor(message.from);
   // Ours, seen as it leaves.
   if (message.from == querier.own_address()) return;
   ++stats_.queries_heard[static_cast<size_t>(query.version)];
-  // A query sent to one host alone is for debugging; no other router has heard it.
-  if (!message.to.IsMulticast()) return;
+  const Version configured = Configured(querier);
+  if (query.general() && query.version < configured) {
+    older_querier_heard_ = now;
+    Warn(QueryFault::kOlder, message.from, now, out);
+  }
+  if (query.version > configured) Warn(QueryFault::kNewer, message.from, now, out);
   querier.OnQuery(message.from, query, now);
   if (query.general()) return;
   // Hosts get the time that the query gives them, but never less than our own queries would: a
   // forged one must not end groups at once.
   const Timing timing = querier.timing();
   const Duration interval = std::max<Duration>(query.max_response, timing.last_member_interval);
-  table_.OnSpecificQuery(query, interval * timing.last_member_count, now);
+  table_.OnSpecificQuery(query, timing, interval * timing.last_member_count, now);
+}
+
+void LinkMembership::Warn(QueryFault fault, const IpAddress& from, MonoTime now, Actions& out) {
+  MonoTime& again = warn_again_[static_cast<size_t>(fault)];
+  if (again > now) return;
+  again = now + kWarnInterval;
+  out.push_back(QueryWarning{fault, from});
 }
 
 void LinkMembership::OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out) {
@@ -129,28 +157,36 @@ MonoTime LinkMembership::NextDeadline() const {
 }
 
 void LinkMembership::Perform(std::vector<TableEvent>& events, Actions& out) {
+  const SpecificQuery* last = nullptr;
   for (TableEvent& event : events) {
     if (const auto* changed = std::get_if<GroupChanged>(&event)) {
       out.push_back(*changed);
     } else if (const auto* removed = std::get_if<GroupRemoved>(&event)) {
       out.push_back(*removed);
     } else {
-      Send(std::get<SpecificQuery>(event), out);
+      auto& specific = std::get<SpecificQuery>(event);
+      const Version version = QuerierFor(specific.group).version();
+      // An IGMPv1 router has no such query, MLDv1 and IGMPv2 none with sources: one for the group.
+      const bool again = last != nullptr && last->group == specific.group;
+      if (version == Version::kIgmpV1 || (IsOlder(version) && again)) continue;
+      last = &specific;
+      Send(specific, out);
     }
   }
 }
 
-void LinkMembership::Send(const SpecificQuery& specific, Actions& out) {
+void LinkMembership::Send(SpecificQuery& specific, Actions& out) {
   const bool ipv4 = specific.group.is_v4();
-  const QuerierOptions& options = options_.querier;
+  const QuerierOptions& options = ipv4 ? options_.ipv4 : options_.ipv6;
   Query query;
-  query.version = ipv4 ? Version::kIgmpV3 : Version::kMldV2;
+  query.version = QuerierFor(specific.group).version();
   query.group = specific.group;
   query.suppress = specific.suppress;
   query.max_response =
       std::chrono::duration_cast<std::chrono::milliseconds>(options.last_member_query_interval);
   query.robustness = static_cast<uint8_t>(options.robustness);
   query.query_interval = std::chrono::duration_cast<std::chrono::seconds>(options.query_interval);
+  if (IsOlder(query.version)) specific.sources.clear();
   const size_t at_once = SourcesPerQuery(ipv4, interface_.mtu);
   size_t sent = 0;
   do {

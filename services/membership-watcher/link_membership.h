@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -45,7 +46,29 @@ struct SendQuery {
 };
 // Sync, querier or addresses have changed.
 struct LinkChanged {};
-using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery>;
+// What the RFCs want a router to warn about.
+enum class QueryFault : uint8_t {
+  kOlder,   // a general query of a version older than ours (RFC 9777 section 8.3.1)
+  kNewer,   // one of a newer version than we were told to speak
+  kSource,  // from an address that no querier can have (RFC 9777 section 5.1.14)
+};
+inline constexpr int kQueryFaultCount = static_cast<int>(QueryFault::kSource) + 1;
+
+constexpr std::string_view Text(QueryFault fault) {
+  constexpr std::string_view kTexts[kQueryFaultCount] = {
+      "a querier of an older version: hosts fall back to it",
+      "a querier of a newer version than configured here",
+      "a query from an impossible address",
+  };
+  return kTexts[static_cast<size_t>(fault)];
+}
+
+// At most one a minute of each kind.
+struct QueryWarning {
+  QueryFault fault = QueryFault::kOlder;
+  IpAddress from;
+};
+using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery, QueryWarning>;
 using Actions = std::vector<Action>;
 
 // The rates at which links are heard and spoken to.
@@ -77,6 +100,8 @@ class LinkMembership {
 
   LinkSync sync() const { return sync_; }
   const Querier& querier(IpAddress::Family family) const;
+  // When a querier of an older version was last heard; kNever when none was.
+  MonoTime older_querier_heard() const { return older_querier_heard_; }
   const MembershipTable& table() const { return table_; }
   const LinkStats& stats() const { return stats_; }
 
@@ -90,10 +115,11 @@ class LinkMembership {
     bool operator==(const Shown&) const = default;
   };
 
-  void OnQuery(const Message& message, const Query& query, MonoTime now);
+  void OnQuery(const Message& message, const Query& query, MonoTime now, Actions& out);
+  void Warn(QueryFault fault, const IpAddress& from, MonoTime now, Actions& out);
   void RunQuerier(Querier& querier, MonoTime now, Actions& out);
   void Perform(std::vector<TableEvent>& events, Actions& out);
-  void Send(const SpecificQuery& query, Actions& out);
+  void Send(SpecificQuery& specific, Actions& out);
   void Send(const Query& query, Actions& out);
   void Settle(MonoTime now, Actions& out);
   LinkSync CurrentSync(MonoTime now) const;
@@ -108,6 +134,8 @@ class LinkMembership {
   MembershipTable table_;
   LinkSync sync_ = LinkSync::kDown;
   Shown shown_;
+  MonoTime older_querier_heard_ = kNever;
+  std::array<MonoTime, kQueryFaultCount> warn_again_ = {};
   LinkStats stats_;
 };
 

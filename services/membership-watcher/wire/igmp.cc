@@ -116,7 +116,9 @@ Result<Message, DropReason> ParseIgmp(Bytes packet) {
   if (!reader.ok()) return DropReason::kTruncated;
   if (!IsIgmpType(type)) return DropReason::kNotMembership;
   if (ttl != 1) return DropReason::kHopLimit;
-  if (!IsPossibleSource(from)) return DropReason::kSource;
+  if (!IsPossibleSource(from)) {
+    return type == kTypeQuery ? DropReason::kQuerySource : DropReason::kSource;
+  }
   if (NeedsRouterAlert(type, code, message.size()) && !HasRouterAlert(options)) {
     return DropReason::kRouterAlert;
   }

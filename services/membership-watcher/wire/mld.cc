@@ -94,7 +94,9 @@ Result<Message, DropReason> ParseMld(Bytes packet) {
   if (!reader.ok()) return DropReason::kTruncated;
   if (!IsMldType(type)) return DropReason::kNotMembership;
   if (hop_limit != 1) return DropReason::kHopLimit;
-  if (!from.IsLinkLocal()) return DropReason::kSource;
+  if (!from.IsLinkLocal()) {
+    return type == kTypeQuery ? DropReason::kQuerySource : DropReason::kSource;
+  }
   if (!router_alert) return DropReason::kRouterAlert;
   if (Ipv6Checksum(from.bytes(), to.bytes(), kIcmpV6, message) != 0) return DropReason::kChecksum;
 
