@@ -22,6 +22,8 @@ TEST(ConfigTest, AnEmptyTableKeepsTheDefaults) {
   EXPECT_EQ(options.common.ipv4.robustness, 2);
   EXPECT_EQ(options.common.ipv4.query_interval, 125s);
   EXPECT_TRUE(options.common.table.immediate_leave);
+  EXPECT_TRUE(options.common.ipv4.compatibility);
+  EXPECT_EQ(options.common.ipv6.version, 0);
 }
 
 TEST(ConfigTest, ReadsEveryKey) {

@@ -63,7 +63,11 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
   }
   ipv4_.SetAddress(interface_.ipv4, now);
   ipv6_.SetAddress(interface_.link_local, now);
-  if (interface_.up && !was_up) ipv6_wait_until_ = now + options_.ipv6_wait;
+  if (interface_.up && !was_up) {
+    ipv6_wait_until_ = now + options_.ipv6_wait;
+    report_heard_ = now;
+    older_querier_heard_ = hop_limit_seen_ = refused_at_ = kNever;
+  }
   std::vector<TableEvent> events;
   if (!interface_.up) {
     ipv6_wait_until_ = kNever;
@@ -82,6 +86,7 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   const auto message = ipv4 ? ParseIgmp(packet) : ParseMld(packet);
   if (!message.ok()) {
     ++stats_.dropped[static_cast<size_t>(message.error())];
+    if (message.error() == DropReason::kHopLimit) hop_limit_seen_ = now;
     if (message.error() == DropReason::kQuerySource) {
       const auto from = ipv4 ? IpAddress::FromBytes(packet.subspan(12, 4))
                              : IpAddress::FromBytes(packet.subspan(8, 16));
@@ -94,8 +99,12 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   } else {
     const Report& report = std::get<Report>(message->body);
     ++stats_.reports[static_cast<size_t>(report.version)];
+    // What our own host says, as a router at least of ff02::16, tells nothing of the link.
+    if (message->from != QuerierFor(message->from).own_address()) report_heard_ = now;
+    const uint64_t refused = table_.refused();
     std::vector<TableEvent> events;
     table_.OnReport(message->from, report, timings(), now, received, events);
+    if (table_.refused() != refused) refused_at_ = now;
     Perform(events, out);
   }
   Settle(now, out);
@@ -213,6 +222,34 @@ void LinkMembership::Send(const Query& query, Actions& out) {
   }
   ++(send.general ? stats_.general_queries_sent : stats_.specific_queries_sent);
   out.push_back(std::move(send));
+}
+
+bool LinkMembership::Raises(Alarm alarm, MonoTime now) const {
+  if (!interface_.up) return false;
+  const Timings times = timings();
+  const Duration interval =
+      std::max(times.ipv4.membership_interval, times.ipv6.membership_interval);
+  const auto recent = [&](MonoTime when) { return when != kNever && now < when + interval; };
+  const auto any = [&](auto&& condition) {
+    return (ipv4_.active() && condition(ipv4_)) || (ipv6_.active() && condition(ipv6_));
+  };
+  switch (alarm) {
+    case Alarm::kForeignQuerier:
+      return any([](const Querier& querier) {
+        return !querier.is_querier() && querier.querier().has_value();
+      });
+    case Alarm::kOlderQuerier:
+      return recent(older_querier_heard_);
+    case Alarm::kNoQuerier:
+      return any([](const Querier& querier) { return !querier.querier().has_value(); });
+    case Alarm::kNoReports:
+      return !recent(report_heard_);
+    case Alarm::kHopLimit:
+      return recent(hop_limit_seen_);
+    case Alarm::kLimit:
+      return recent(refused_at_);
+  }
+  return false;
 }
 
 // Once after every input.

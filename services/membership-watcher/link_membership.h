@@ -71,6 +71,24 @@ struct QueryWarning {
 using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery, QueryWarning>;
 using Actions = std::vector<Action>;
 
+// What may be wrong with a link, while it is. The names are metric labels.
+enum class Alarm : uint8_t {
+  kForeignQuerier,  // another router asks: behind a snooping switch it hears the reports, we may
+                    // not
+  kOlderQuerier,    // somebody asks in an older version, and hosts fall back to it
+  kNoQuerier,       // nobody asks, and we were told not to: a snooping switch forgets who listens
+  kNoReports,       // no report for a membership interval: they may not reach us
+  kHopLimit,        // reports that came through a router, within a membership interval
+  kLimit,           // groups, members, sources or records refused, within a membership interval
+};
+inline constexpr int kAlarmCount = static_cast<int>(Alarm::kLimit) + 1;
+
+constexpr std::string_view Name(Alarm alarm) {
+  constexpr std::string_view kNames[kAlarmCount] = {
+      "foreign_querier", "older_querier", "no_querier", "no_reports", "hop_limit", "limit"};
+  return kNames[static_cast<size_t>(alarm)];
+}
+
 // The rates at which links are heard and spoken to.
 struct LinkStats {
   std::array<uint64_t, kVersionCount> reports = {};
@@ -100,8 +118,7 @@ class LinkMembership {
 
   LinkSync sync() const { return sync_; }
   const Querier& querier(IpAddress::Family family) const;
-  // When a querier of an older version was last heard; kNever when none was.
-  MonoTime older_querier_heard() const { return older_querier_heard_; }
+  bool Raises(Alarm alarm, MonoTime now) const;
   const MembershipTable& table() const { return table_; }
   const LinkStats& stats() const { return stats_; }
 
@@ -134,7 +151,11 @@ class LinkMembership {
   MembershipTable table_;
   LinkSync sync_ = LinkSync::kDown;
   Shown shown_;
+  // For alarms: when each was last so; kNever if it was not.
+  MonoTime report_heard_ = kNever;  // or the link came up
   MonoTime older_querier_heard_ = kNever;
+  MonoTime hop_limit_seen_ = kNever;
+  MonoTime refused_at_ = kNever;
   std::array<MonoTime, kQueryFaultCount> warn_again_ = {};
   LinkStats stats_;
 };

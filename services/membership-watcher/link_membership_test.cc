@@ -248,6 +248,37 @@ TEST_F(LinkMembershipTest, DropsAreCountedByReason) {
   EXPECT_EQ(link_.table().group_count(), 0u);
 }
 
+TEST_F(LinkMembershipTest, AlarmsSayWhatIsWrong) {
+  UpAndSynced();
+  const auto raised = [&] {
+    std::vector<std::string> names;
+    for (int i = 0; i < kAlarmCount; ++i) {
+      if (link_.Raises(static_cast<Alarm>(i), now_)) {
+        names.emplace_back(Name(static_cast<Alarm>(i)));
+      }
+    }
+    return names;
+  };
+  EXPECT_THAT(raised(), IsEmpty());
+  Packet(QueryPacket("fe80::2", General(Version::kMldV2)));
+  EXPECT_THAT(raised(), ElementsAre("foreign_querier"));
+  Packet(QueryPacket("192.0.2.9", General(Version::kIgmpV2)));
+  const membership::Report far{Version::kMldV2, {{kToExclude, Address(kGroup), {}}}};
+  Packet(ReportPacket(kHost, far, {.hop_limit = 64}));
+  EXPECT_THAT(raised(), ElementsAre("foreign_querier", "older_querier", "hop_limit"));
+  Advance(400s);
+  EXPECT_THAT(raised(), ElementsAre("no_reports"));
+  Report(kHost, kToExclude, "ff02::1:2");
+  EXPECT_THAT(raised(), IsEmpty());
+  Options options;
+  options.table.groups_max = 1;
+  options.ipv4.role = options.ipv6.role = QuerierRole::kNever;
+  link_.SetOptions(options, now_);
+  Report(kHost, kToExclude, "ff3e:40::1");
+  Report(kHost, kToExclude, "ff3e:40::2");
+  EXPECT_THAT(raised(), ElementsAre("no_querier", "limit"));
+}
+
 // What a table costs must depend on what is due, not on what is stored: with a scan a packet or a
 // timer this would take hours.
 TEST_F(LinkMembershipTest, HoldsTwentyThousandGroups) {

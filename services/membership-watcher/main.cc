@@ -46,7 +46,7 @@ class Instance : public ServiceInstance {
 
  private:
   void UpdateMetrics() {
-    metrics_.Update(*shell_, service_.readers());
+    metrics_.Update(*shell_, service_.readers(), loop_.now());
     metrics_timer_ = loop_.At(loop_.now() + kMetricsInterval, [this] { UpdateMetrics(); });
   }
 

@@ -48,6 +48,8 @@ struct MembershipMetrics::Families {
                             "1 while we are querier on the link.")),
         foreign_querier(GaugeFamily(registry, "headwater_membership_watcher_foreign_querier",
                                     "1 while another router is querier on the link.")),
+        alarms(GaugeFamily(registry, "headwater_membership_watcher_alarm",
+                           "1 while something may be wrong with the link, by what it is.")),
         groups(GaugeFamily(registry, "headwater_membership_watcher_groups",
                            "Groups that somebody listens to.")),
         entries(GaugeFamily(registry, "headwater_membership_watcher_table_entries",
@@ -64,6 +66,7 @@ struct MembershipMetrics::Families {
   Family<Gauge>& sync;
   Family<Gauge>& querier;
   Family<Gauge>& foreign_querier;
+  Family<Gauge>& alarms;
   Family<Gauge>& groups;
   Family<Gauge>& entries;
 };
@@ -99,11 +102,15 @@ MembershipMetrics::PerLink::PerLink(Families& families, const std::string& link)
     foreign_querier[i] =
         &families.foreign_querier.Add({{"link", link}, {"family", kFamilyNames[i]}});
   }
+  for (int i = 0; i < kAlarmCount; ++i) {
+    const std::string alarm(Name(static_cast<Alarm>(i)));
+    alarms[static_cast<size_t>(i)] = &families.alarms.Add({{"link", link}, {"alarm", alarm}});
+  }
   groups = &families.groups.Add({{"link", link}});
   entries = &families.entries.Add({{"link", link}});
 }
 
-void MembershipMetrics::PerLink::Update(const WatchedLink& link) {
+void MembershipMetrics::PerLink::Update(const WatchedLink& link, MonoTime now) {
   const LinkStats& stats = link.membership.stats();
   const MembershipTable& table = link.membership.table();
   for (size_t i = 0; i < reports.size(); ++i) {
@@ -125,6 +132,9 @@ void MembershipMetrics::PerLink::Update(const WatchedLink& link) {
         link.membership.querier(i == 0 ? IpAddress::Family::kIpv4 : IpAddress::Family::kIpv6);
     querier[i]->Set(state.is_querier() ? 1 : 0);
     foreign_querier[i]->Set(state.active() && !state.is_querier() ? 1 : 0);
+  }
+  for (size_t i = 0; i < alarms.size(); ++i) {
+    alarms[i]->Set(link.membership.Raises(static_cast<Alarm>(i), now) ? 1 : 0);
   }
   groups->Set(static_cast<double>(table.group_count()));
   entries->Set(static_cast<double>(table.entry_count()));
@@ -148,8 +158,8 @@ MembershipMetrics::MembershipMetrics(Registry& registry, const MembershipShell& 
   }
 }
 
-void MembershipMetrics::Update(const MembershipShell& shell, size_t readers) {
-  for (size_t i = 0; i < links_.size(); ++i) links_[i]->Update(*shell.links()[i]);
+void MembershipMetrics::Update(const MembershipShell& shell, size_t readers, MonoTime now) {
+  for (size_t i = 0; i < links_.size(); ++i) links_[i]->Update(*shell.links()[i], now);
   frames_dropped_.Set(shell.frames_dropped_total());
   frames_lost_.Set(shell.frames_lost_total());
   readers_->Set(static_cast<double>(readers));

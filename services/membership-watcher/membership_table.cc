@@ -194,6 +194,15 @@ void MembershipTable::Clear(std::vector<TableEvent>& out) {
   entries_ = 0;
 }
 
+uint64_t MembershipTable::refused() const {
+  uint64_t refused = 0;
+  for (IgnoreReason reason : {IgnoreReason::kRateLimit, IgnoreReason::kGroupLimit,
+                              IgnoreReason::kMemberLimit, IgnoreReason::kSourceLimit}) {
+    refused += stats_.ignored[static_cast<size_t>(reason)];
+  }
+  return refused;
+}
+
 const GroupState* MembershipTable::Find(const IpAddress& group) const {
   auto found = groups_.find(group);
   return found != groups_.end() && found->second->published ? &found->second->state : nullptr;

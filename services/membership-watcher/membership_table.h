@@ -94,6 +94,8 @@ class MembershipTable {
   // Members, their sources and the groups' sources.
   size_t entry_count() const { return entries_; }
   const TableStats& stats() const { return stats_; }
+  // What was refused at a limit, of whatever kind.
+  uint64_t refused() const;
 
  private:
   struct Slot {
