@@ -52,6 +52,9 @@ void ReadQuerier(ConfigTable& table, const Families& families) {
        Range<Duration>{100ms, kIntervalMax});
   Read(table, "startup_query_count", families, &Q::startup_query_count, Range<int64_t>{1, 7});
   Read(table, "startup_response_interval", families, &Q::startup_response_interval, response);
+  // RFC 4286 section 4.1: 4 s to 180 s.
+  Read(table, "advertisement_interval", families, &Q::advertisement_interval,
+       Range<Duration>{0s, 180s});
   Read(table, "synced_margin", families, &Q::synced_margin, Range<Duration>{0ms, 10s});
 }
 

@@ -5,6 +5,7 @@
 
 #include "services/membership-watcher/wire/igmp.h"
 #include "services/membership-watcher/wire/mld.h"
+#include "services/membership-watcher/wire/mrd.h"
 
 namespace headwater::membership {
 namespace {
@@ -37,10 +38,12 @@ size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
 
 }  // namespace
 
-LinkMembership::LinkMembership(const Options& options)
+LinkMembership::LinkMembership(const Options& options, uint64_t seed)
     : options_(options),
       ipv4_(IpAddress::Family::kIpv4, options.ipv4),
       ipv6_(IpAddress::Family::kIpv6, options.ipv6),
+      discovery4_(options.ipv4.advertisement_interval, seed),
+      discovery6_(options.ipv6.advertisement_interval, seed + 1),
       table_(options.table) {}
 
 const Querier& LinkMembership::querier(IpAddress::Family family) const {
@@ -51,6 +54,8 @@ void LinkMembership::SetOptions(const Options& options, MonoTime now) {
   options_ = options;
   ipv4_.SetOptions(options.ipv4, now);
   ipv6_.SetOptions(options.ipv6, now);
+  discovery4_.SetInterval(options.ipv4.advertisement_interval, now);
+  discovery6_.SetInterval(options.ipv6.advertisement_interval, now);
   table_.SetOptions(options.table);
 }
 
@@ -63,6 +68,8 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
   }
   ipv4_.SetAddress(interface_.ipv4, now);
   ipv6_.SetAddress(interface_.link_local, now);
+  discovery4_.SetActive(ipv4_.active(), now);
+  discovery6_.SetActive(ipv6_.active(), now);
   if (interface_.up && !was_up) {
     ipv6_wait_until_ = now + options_.ipv6_wait;
     report_heard_ = now;
@@ -96,6 +103,8 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   }
   if (const auto* query = std::get_if<Query>(&message->body)) {
     OnQuery(*message, *query, now, out);
+  } else if (std::holds_alternative<RouterSolicitation>(message->body)) {
+    (ipv4 ? discovery4_ : discovery6_).OnSolicitation(now);
   } else {
     const Report& report = std::get<Report>(message->body);
     ++stats_.reports[static_cast<size_t>(report.version)];
@@ -148,6 +157,8 @@ void LinkMembership::OnTime(MonoTime now, Actions& out) {
   if (ipv6_wait_until_ <= now) ipv6_wait_until_ = kNever;
   RunQuerier(ipv4_, now, out);
   RunQuerier(ipv6_, now, out);
+  RunDiscovery(discovery4_, ipv4_, now, out);
+  RunDiscovery(discovery6_, ipv6_, now, out);
   std::vector<TableEvent> events;
   table_.OnTime(now, timings(), events);
   Perform(events, out);
@@ -160,9 +171,37 @@ void LinkMembership::RunQuerier(Querier& querier, MonoTime now, Actions& out) {
   for (const Query& query : queries) Send(query, out);
 }
 
+void LinkMembership::RunDiscovery(RouterDiscovery& discovery, const Querier& querier, MonoTime now,
+                                  Actions& out) {
+  if (!discovery.OnTime(now)) return;
+  const QuerierOptions& options = querier.options();
+  std::vector<uint8_t> message;
+  SerializeAdvertisement(*querier.own_address(), options.advertisement_interval,
+                         options.query_interval, options.robustness, message);
+  ++stats_.advertisements_sent;
+  SendToSnoopers(querier, std::move(message), out);
+}
+
+void LinkMembership::SendToSnoopers(const Querier& querier, std::vector<uint8_t> message,
+                                    Actions& out) {
+  const IpAddress& from = *querier.own_address();
+  out.push_back(SendQuery{from, AllSnoopers(from.is_v4()), std::move(message)});
+}
+
+// RFC 4286 section 4.3.
+void LinkMembership::OnEnd(Actions& out) {
+  for (const auto& [discovery, querier] :
+       {std::pair(&discovery4_, &ipv4_), std::pair(&discovery6_, &ipv6_)}) {
+    if (!discovery->advertising()) continue;
+    std::vector<uint8_t> message;
+    SerializeTermination(*querier->own_address(), message);
+    SendToSnoopers(*querier, std::move(message), out);
+  }
+}
+
 MonoTime LinkMembership::NextDeadline() const {
-  return std::min(
-      {ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(), table_.NextDeadline()});
+  return std::min({ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(),
+                   discovery4_.NextDeadline(), discovery6_.NextDeadline(), table_.NextDeadline()});
 }
 
 void LinkMembership::Perform(std::vector<TableEvent>& events, Actions& out) {

@@ -15,6 +15,7 @@
 #include "services/membership-watcher/membership_table.h"
 #include "services/membership-watcher/options.h"
 #include "services/membership-watcher/querier.h"
+#include "services/membership-watcher/router_discovery.h"
 #include "services/membership-watcher/wire/membership_message.h"
 
 namespace headwater::membership {
@@ -37,7 +38,8 @@ struct LinkInterface {
   bool operator==(const LinkInterface&) const = default;
 };
 
-// A whole ICMPv6 or IGMP message for the link, to be sent with hop limit 1 and Router Alert.
+// A query or advertisement: a whole ICMPv6 or IGMP message for the link, to be sent with hop limit
+// 1 and Router Alert.
 struct SendQuery {
   IpAddress from;
   IpAddress to;
@@ -96,13 +98,14 @@ struct LinkStats {
   std::array<uint64_t, kDropReasonCount> dropped = {};
   uint64_t general_queries_sent = 0;
   uint64_t specific_queries_sent = 0;
+  uint64_t advertisements_sent = 0;
 };
 
 // All that is known of who listens on one link, and the querier's part in finding out; both
 // families. Bytes, link changes and time go in, actions come out. Pure and not thread-safe.
 class LinkMembership {
  public:
-  explicit LinkMembership(const Options& options);
+  explicit LinkMembership(const Options& options, uint64_t seed = 1);
 
   // For what happens from now on; nothing that is known is lost.
   void SetOptions(const Options& options, MonoTime now);
@@ -111,6 +114,8 @@ class LinkMembership {
   void OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out);
   // A general query of this family could not be sent.
   void OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out);
+  // The service ends: we are a router here no longer.
+  void OnEnd(Actions& out);
   // All work due at or before `now`.
   void OnTime(MonoTime now, Actions& out);
   // kNever: nothing to wait for.
@@ -133,6 +138,8 @@ class LinkMembership {
   };
 
   void OnQuery(const Message& message, const Query& query, MonoTime now, Actions& out);
+  void RunDiscovery(RouterDiscovery& discovery, const Querier& querier, MonoTime now, Actions& out);
+  void SendToSnoopers(const Querier& querier, std::vector<uint8_t> message, Actions& out);
   void Warn(QueryFault fault, const IpAddress& from, MonoTime now, Actions& out);
   void RunQuerier(Querier& querier, MonoTime now, Actions& out);
   void Perform(std::vector<TableEvent>& events, Actions& out);
@@ -148,6 +155,8 @@ class LinkMembership {
   MonoTime ipv6_wait_until_ = kNever;
   Querier ipv4_;
   Querier ipv6_;
+  RouterDiscovery discovery4_;
+  RouterDiscovery discovery6_;
   MembershipTable table_;
   LinkSync sync_ = LinkSync::kDown;
   Shown shown_;

@@ -279,6 +279,56 @@ TEST_F(LinkMembershipTest, AlarmsSayWhatIsWrong) {
   EXPECT_THAT(raised(), ElementsAre("no_querier", "limit"));
 }
 
+TEST_F(LinkMembershipTest, ARouterAdvertisesItselfSoonAndThenAtRandom) {
+  Up();
+  Advance(6s);
+  EXPECT_EQ(to_snoopers_.size(), 6u) << "three of each family, at most 2 s apart";
+  for (const SendQuery& sent : to_snoopers_) {
+    const bool ipv4 = sent.from.is_v4();
+    ASSERT_EQ(sent.message.size(), 8u);
+    EXPECT_EQ(sent.message[0], ipv4 ? 0x30 : 151);
+    EXPECT_EQ(sent.message[1], 20);
+    EXPECT_EQ(sent.message[5], 125);
+    EXPECT_EQ(sent.message[7], 2);
+    EXPECT_EQ(sent.to, Address(ipv4 ? "224.0.0.106" : "ff02::6a"));
+    auto copy = sent.message;
+    FixChecksum(sent.from, sent.to, copy);
+    EXPECT_EQ(copy, sent.message);
+  }
+  to_snoopers_.clear();
+  Advance(600s);
+  EXPECT_GE(to_snoopers_.size(), 2 * 600u / 20);
+  EXPECT_LE(to_snoopers_.size(), 2 * 600u / 15 + 2);
+}
+
+TEST_F(LinkMembershipTest, ASolicitationIsAnsweredAndAnEndIsTold) {
+  Up();
+  Advance(7s);
+  to_snoopers_.clear();
+  std::vector<uint8_t> solicitation = {152, 0, 0, 0};
+  FixChecksum(Address(kHost), Address("ff02::2"), solicitation);
+  Packet(WrapPacket(Address(kHost), Address("ff02::2"), solicitation));
+  Advance(2s);
+  EXPECT_THAT(to_snoopers_, SizeIs(1));
+  solicitation = {0x31, 0, 0, 0};
+  FixChecksum(Address(kHost4), Address("224.0.0.2"), solicitation);
+  Packet(WrapPacket(Address(kHost4), Address("224.0.0.2"), solicitation));
+  Advance(2s);
+  EXPECT_THAT(to_snoopers_, SizeIs(2));
+  to_snoopers_.clear();
+  link_.OnEnd(actions_);
+  Drain();
+  ASSERT_THAT(to_snoopers_, SizeIs(2));
+  EXPECT_EQ(to_snoopers_[0].message[0], 0x32);
+  EXPECT_EQ(to_snoopers_[1].message[0], 153);
+  Options options;
+  options.ipv4.advertisement_interval = options.ipv6.advertisement_interval = 0s;
+  link_.SetOptions(options, now_);
+  to_snoopers_.clear();
+  Advance(100s);
+  EXPECT_THAT(to_snoopers_, IsEmpty()) << "turned off";
+}
+
 // What a table costs must depend on what is due, not on what is stored: with a scan a packet or a
 // timer this would take hours.
 TEST_F(LinkMembershipTest, HoldsTwentyThousandGroups) {

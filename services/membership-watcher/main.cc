@@ -40,6 +40,7 @@ class Instance : public ServiceInstance {
   }
 
   void Drain(absl::AnyInvocable<void()> done) override {
+    shell_->End();
     service_.Close();
     done();
   }

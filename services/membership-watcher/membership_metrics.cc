@@ -34,7 +34,7 @@ struct MembershipMetrics::Families {
         ignored(CounterFamily(registry, "headwater_membership_watcher_records_ignored_total",
                               "Records of good reports that changed nothing, by reason.")),
         queries_sent(CounterFamily(registry, "headwater_membership_watcher_queries_sent_total",
-                                   "Queries sent.")),
+                                   "Queries and router advertisements sent.")),
         send_failures(CounterFamily(registry,
                                     "headwater_membership_watcher_query_send_failures_total",
                                     "Queries that could not be sent.")),
@@ -91,6 +91,7 @@ MembershipMetrics::PerLink::PerLink(Families& families, const std::string& link)
   }
   general_queries = Follower(families.queries_sent.Add({{"link", link}, {"kind", "general"}}));
   specific_queries = Follower(families.queries_sent.Add({{"link", link}, {"kind", "specific"}}));
+  advertisements = Follower(families.queries_sent.Add({{"link", link}, {"kind", "advertisement"}}));
   send_failures = Follower(families.send_failures.Add({{"link", link}}));
   joins = Follower(families.joins.Add({{"link", link}}));
   leaves = Follower(families.leaves.Add({{"link", link}}));
@@ -121,6 +122,7 @@ void MembershipMetrics::PerLink::Update(const WatchedLink& link, MonoTime now) {
   for (size_t i = 0; i < ignored.size(); ++i) ignored[i].Set(table.stats().ignored[i]);
   general_queries.Set(stats.general_queries_sent);
   specific_queries.Set(stats.specific_queries_sent);
+  advertisements.Set(stats.advertisements_sent);
   send_failures.Set(link.send_failures);
   joins.Set(table.stats().joins);
   leaves.Set(table.stats().leaves);

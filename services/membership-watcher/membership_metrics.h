@@ -49,6 +49,7 @@ class MembershipMetrics {
     std::array<Follower, kIgnoreReasonCount> ignored;
     Follower general_queries;
     Follower specific_queries;
+    Follower advertisements;
     Follower send_failures;
     Follower joins;
     Follower leaves;

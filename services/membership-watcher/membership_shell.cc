@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <utility>
 #include <variant>
 
@@ -65,7 +66,8 @@ MembershipShell::MembershipShell(EventLoop& loop, Logger& log, const WatcherOpti
                                  std::vector<LegConfig> legs)
     : loop_(loop), log_(log), configs_(std::move(legs)), clocks_(ReadClocks()) {
   for (const LegConfig& config : configs_) {
-    links_.push_back(std::make_unique<WatchedLink>(options.For(config.link)));
+    links_.push_back(
+        std::make_unique<WatchedLink>(options.For(config.link), std::random_device()()));
     links_.back()->leg.link = config.link;
     links_.back()->leg.interface = config.interface;
   }
@@ -100,6 +102,13 @@ void MembershipShell::SetOptions(const WatcherOptions& options) {
     link->membership.SetOptions(options.For(link->leg.link), core_time_);
   }
   Rearm();
+}
+
+void MembershipShell::End() {
+  for (const auto& link : links_) {
+    link->membership.OnEnd(actions_);
+    Perform(*link);
+  }
 }
 
 void MembershipShell::OnLegs() {

@@ -21,7 +21,7 @@ namespace headwater::membership {
 
 // A configured link: its leg as it is now and what is known of its listeners.
 struct WatchedLink {
-  explicit WatchedLink(const Options& options) : membership(options) {}
+  WatchedLink(const Options& options, uint64_t seed) : membership(options, seed) {}
 
   Leg leg;
   LinkMembership membership;
@@ -58,6 +58,8 @@ class MembershipShell {
   absl::Status Start(MembershipObserver& observer);
 
   void SetOptions(const WatcherOptions& options);
+  // Says on each link that no router is here any longer.
+  void End();
 
   // In the order of the configuration; the set never changes.
   const std::vector<std::unique_ptr<WatchedLink>>& links() const { return links_; }

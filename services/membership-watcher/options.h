@@ -39,6 +39,8 @@ struct QuerierOptions {
   int startup_query_count = 0;
   // Asked for in startup queries: short, because nothing is known until it has passed.
   Duration startup_response_interval = 1s;
+  // At least so often a router advertises itself to snooping switches (RFC 4286); 0: never.
+  Duration advertisement_interval = 20s;
   // Time for the last answers to arrive before a link counts as synced.
   Duration synced_margin = 250ms;
 };

@@ -11,6 +11,7 @@
 #include "services/membership-watcher/link_membership.h"
 #include "services/membership-watcher/testing/packet_builder.h"
 #include "services/membership-watcher/wire/mld.h"
+#include "services/membership-watcher/wire/mrd.h"
 
 namespace headwater::membership {
 namespace {
@@ -127,7 +128,7 @@ class Simulation {
   void Perform(size_t router, const Actions& actions) {
     for (const Action& action : actions) {
       const auto* send = std::get_if<SendQuery>(&action);
-      if (send != nullptr)
+      if (send != nullptr && send->to != AllSnoopers(false))
         Broadcast(WrapPacket(send->from, send->to, send->message), router, nullptr);
     }
   }
@@ -191,7 +192,7 @@ class Simulation {
       ++host.answer;  // suppressed
       return;
     }
-    if (!host.listens) return;
+    if (!host.listens || !std::holds_alternative<Query>(message->body)) return;
     const Query& query = std::get<Query>(message->body);
     const MonoTime when = now_ + Random(0ms, query.max_response);
     if (host.answer_at > now_ && host.answer_at <= when) return;  // one answer for both

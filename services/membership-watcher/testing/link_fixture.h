@@ -12,6 +12,7 @@
 #include "services/membership-watcher/testing/packet_builder.h"
 #include "services/membership-watcher/wire/igmp.h"
 #include "services/membership-watcher/wire/mld.h"
+#include "services/membership-watcher/wire/mrd.h"
 
 namespace headwater::membership {
 
@@ -98,7 +99,10 @@ class LinkFixture : public ::testing::Test {
       if (const auto* removed = std::get_if<GroupRemoved>(&action)) {
         log_.push_back("-" + removed->group.ToString());
       }
-      if (const auto* send = std::get_if<SendQuery>(&action)) {
+      const auto* send = std::get_if<SendQuery>(&action);
+      if (send != nullptr && send->to == AllSnoopers(send->from.is_v4())) {
+        to_snoopers_.push_back(*send);
+      } else if (send != nullptr) {
         const auto packet = WrapPacket(send->from, send->to, send->message);
         auto message = send->from.is_v4() ? ParseIgmp(packet) : ParseMld(packet);
         ASSERT_TRUE(message.ok());
@@ -145,6 +149,7 @@ class LinkFixture : public ::testing::Test {
   std::vector<Sent> sent_;
   std::vector<std::string> log_;
   std::vector<std::string> warnings_;
+  std::vector<SendQuery> to_snoopers_;
 };
 
 }  // namespace headwater::membership

@@ -68,10 +68,15 @@ struct Query {
   bool operator==(const Query&) const = default;
 };
 
+// Somebody wants to know where the routers are (RFC 4286 section 3.2).
+struct RouterSolicitation {
+  bool operator==(const RouterSolicitation&) const = default;
+};
+
 struct Message {
   IpAddress from;
   IpAddress to;
-  std::variant<Query, Report> body;
+  std::variant<Query, Report, RouterSolicitation> body;
 
   bool operator==(const Message&) const = default;
 };

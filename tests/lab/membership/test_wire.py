@@ -2,7 +2,7 @@
 
 import pytest
 from hand_made import ALLOW, BLOCK, IS_EX, TO_EX, TO_IN, Wire, queries
-from scapy.all import IP, IPOption_Router_Alert, IPv6, IPv6ExtHdrHopByHop, RouterAlert, raw
+from scapy.all import IP, IPOption_Router_Alert, IPv6, IPv6ExtHdrHopByHop, RouterAlert, raw, rdpcap
 from scapy.layers.inet6 import ICMPv6MLQuery2, in6_chksum
 from scapy.utils import checksum
 
@@ -252,3 +252,31 @@ def test_a_router_is_a_member_by_its_role(start):
         assert role in watcher.host.ns.memberships()
         wait_until(lambda: capture.select(lambda p: joins(p, role)), 15, f"the report of {role}")
         assert not watcher.group(role)
+
+
+def advertisements(capture) -> list:
+    """Multicast router advertisements (RFC 4286), whole packets as scapy reads them."""
+    return [p for p in rdpcap(str(capture.path)) if kind_of(p) in (0x30, 151)]
+
+
+def kind_of(packet) -> int:
+    """The type of an IGMP or ICMPv6 message behind a hop-by-hop header; 0 of anything else."""
+    if IP in packet and packet[IP].proto == 2:
+        return raw(packet[IP].payload)[0]
+    if IPv6ExtHdrHopByHop in packet and packet[IPv6ExtHdrHopByHop].nh == 58:
+        return raw(packet[IPv6ExtHdrHopByHop].payload)[0]
+    return 0
+
+
+def test_a_router_advertises_itself_and_says_when_it_ends(start):
+    watcher, capture, wire = start(SHORT + 'advertisement_interval = "4s"\n')
+    wait_until(lambda: len(advertisements(capture)) >= 6, 15)
+    for packet in advertisements(capture):
+        ipv6 = IPv6 in packet
+        body = raw(packet[IPv6ExtHdrHopByHop].payload if ipv6 else packet[IP].payload)[:8]
+        assert (packet[IPv6].dst, packet[IPv6].hlim) == ("ff02::6a", 1) if ipv6 else (packet[IP].dst, packet[IP].ttl) == ("224.0.0.106", 1)
+        assert (body[1], body[5], body[7]) == (4, 2, 2), "its interval, query interval and robustness"
+        assert (in6_chksum(58, packet[IPv6], body) in (0, 0xFFFF)) if ipv6 else checksum(body) == 0
+    watcher.process.stop(10)
+    kinds = [kind_of(p) for p in rdpcap(str(capture.path))]
+    assert 0x32 in kinds and 153 in kinds
