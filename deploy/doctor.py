@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable, Iterator, Optional
@@ -25,6 +26,7 @@ _ETH_P_ALL = 3
 # A querier speaks each 125 s; who wants to be sure waits longer (--listen).
 _LISTEN_DEFAULT = 3.0
 SYSTEM_BUS = Path("/run/dbus/system_bus_socket")
+_WATCHER_PORT = 9461
 
 
 @dataclass
@@ -225,6 +227,34 @@ def querier(machine: Machine) -> Iterator[Finding]:
                     "querier", WARNING, f"no {family} query on {name} within {machine.listen:g} s",
                     "queries come each 125 s: --listen 130 is sure; membership-watcher becomes the querier where there is none",
                 )
+
+
+_ALARMS = {
+    "foreign_querier": ("another router asks who listens", "make this port a router port of the switch, or give this host the lower address"),
+    "older_querier": ("somebody asks in an older version, and hosts fall back to it", "raise the IGMP/MLD version of that router or switch"),
+    "no_querier": ("nobody asks who listens", 'set querier = "auto" for the link, or have another router ask'),
+    "no_reports": ("no report for a membership interval", "if hosts listen, a switch keeps their reports from this port: make it a router port"),
+    "hop_limit": ("reports arrive that came through a router", "something forwards multicast control traffic between links"),
+    "limit": ("groups, members or records are refused at a limit", "raise the limit that headwater_membership_watcher_records_ignored_total names"),
+}
+
+
+@check("membership")
+def membership_alarms(machine: Machine) -> Iterator[Finding]:
+    """What a membership-watcher that runs here says of its links."""
+    try:
+        with urllib.request.urlopen(f"http://[::1]:{_WATCHER_PORT}/metrics", timeout=3) as answer:
+            text = answer.read().decode()
+    except OSError:
+        yield Finding("membership", OK, "no membership-watcher runs here")
+        return
+    found = re.findall(r'^headwater_membership_watcher_alarm\{alarm="(\w+)",link="([^"]*)"\} 1$', text, re.M)
+    found += [(a, link) for link, a in re.findall(r'^headwater_membership_watcher_alarm\{link="([^"]*)",alarm="(\w+)"\} 1$', text, re.M)]
+    for alarm, link in found:
+        what, help_text = _ALARMS.get(alarm, (alarm, "see docs/metrics.md"))
+        yield Finding("membership", WARNING, f"link {link}: {what}", help_text)
+    if not found:
+        yield Finding("membership", OK, "membership-watcher finds nothing wrong with its links")
 
 
 def _listen(sock: socket.socket, seconds: float) -> set[str]:

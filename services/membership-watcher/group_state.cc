@@ -9,6 +9,10 @@ namespace {
 
 using Addresses = std::vector<IpAddress>;
 
+// A querier that has not yet heard the answer when it asks again would have other routers forget
+// who has just spoken; one more lost packet and the listener would be gone.
+constexpr Duration kCrossing = 50ms;
+
 bool Contains(const Addresses& sorted, const IpAddress& address) {
   return std::binary_search(sorted.begin(), sorted.end(), address);
 }
@@ -40,17 +44,25 @@ std::vector<IpAddress> GroupState::sources() const {
   return out;
 }
 
+std::vector<IpAddress> GroupState::requested() const {
+  Addresses out;
+  for (const Source& source : sources_) {
+    if (mode_ == FilterMode::kExclude && source.expires != kStopped) out.push_back(source.address);
+  }
+  return out;
+}
+
 bool GroupState::TakeChanged() { return std::exchange(changed_, false); }
 
 void GroupState::OnRecord(const Record& record, const RecordContext& context) {
-  const bool v1_present = v1_until_ > context.now;
+  const bool v1_present = v1_until_ > context.now || !context.timing.leaves;
   const MonoTime older_until = context.now + context.timing.older_host_interval;
   if (IsOlder(context.version) && record.type == RecordType::kIsExclude) {
     (context.version == Version::kIgmpV1 ? v1_until_ : v2_until_) = older_until;
   }
   // RFC 9777 section 8.3.2 and RFC 9776 section 7.3.2: with older hosts present BLOCK and the
   // source list of TO_EX are ignored; with IGMPv1 hosts present, who cannot leave, leaves are too.
-  const bool older_present = OlderHostsPresent(context.now);
+  const bool older_present = OlderHostsPresent(context.now) || !context.timing.leaves;
   const bool ignored = (older_present && record.type == RecordType::kBlock) ||
                        (v1_present && record.type == RecordType::kToInclude);
   if (!ignored) {
@@ -240,10 +252,8 @@ bool GroupState::UpdateMember(const Record& record, const RecordContext& context
     if (known) Leave(member, context);
     return false;
   }
-  if (sources.size() > context.limits.sources_per_group_max) {
-    context.counts.sources_refused += sources.size() - context.limits.sources_per_group_max;
-    sources.resize(context.limits.sources_per_group_max);
-  }
+  // Those that the group refused were counted there.
+  sources.resize(std::min(sources.size(), context.limits.sources_per_group_max));
   if (!listed) {
     if (members_.size() >= context.limits.members_per_group_max || context.room == 0) {
       ++context.counts.members_refused;
@@ -278,9 +288,9 @@ void GroupState::Leave(std::vector<Member>::iterator member, const RecordContext
 }
 
 bool GroupState::TrustsTracking(const RecordContext& context) const {
-  return context.limits.immediate_leave && context.timing.complete && !IsOlder(context.version) &&
-         !OlderHostsPresent(context.now) && untracked_until_ <= context.now &&
-         !context.host.IsUnspecified() &&
+  return context.limits.immediate_leave && context.timing.complete && context.timing.leaves &&
+         !IsOlder(context.version) && !OlderHostsPresent(context.now) &&
+         untracked_until_ <= context.now && !context.host.IsUnspecified() &&
          std::none_of(members_.begin(), members_.end(),
                       [](const Member& member) { return IsOlder(member.version); });
 }
@@ -304,17 +314,23 @@ bool GroupState::HasActiveMember() const {
                      [](const Member& member) { return !member.leaving; });
 }
 
-void GroupState::OnQuery(const Query& query, Duration last_member_time, MonoTime now) {
+void GroupState::OnQuery(const Query& query, const Timing& timing, Duration last_member_time,
+                         MonoTime now) {
   if (query.suppress || !present()) return;
   const MonoTime lowered = now + last_member_time;
+  // What was set only now: its report and the query have crossed on the wire.
+  const MonoTime fresh = now + timing.membership_interval - kCrossing;
   if (query.sources.empty()) {
-    if (mode_ == FilterMode::kExclude) filter_expires_ = std::min(filter_expires_, lowered);
+    if (mode_ == FilterMode::kExclude && filter_expires_ < fresh) {
+      filter_expires_ = std::min(filter_expires_, lowered);
+    }
     return;
   }
   for (const IpAddress& address : query.sources) {
     Source* source = FindSource(address);
     // kStopped is less than any time and stays.
-    if (source != nullptr) source->expires = std::min(source->expires, lowered);
+    if (source == nullptr || source->expires >= fresh) continue;
+    source->expires = std::min(source->expires, lowered);
   }
 }
 

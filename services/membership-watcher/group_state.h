@@ -77,6 +77,9 @@ class GroupState {
   FilterMode mode() const { return mode_; }
   // INCLUDE: wanted; EXCLUDE: refused by all. Ascending.
   std::vector<IpAddress> sources() const;
+  // EXCLUDE: of the sources that somebody refuses, those that somebody else still wants (the
+  // Requested List of RFC 9777 section 7.2.1). Ascending.
+  std::vector<IpAddress> requested() const;
   // Ascending by host.
   const std::vector<Member>& members() const { return members_; }
   uint64_t joins_total() const { return joins_total_; }
@@ -87,11 +90,11 @@ class GroupState {
   // Whether the published state has changed since the last call.
   bool TakeChanged();
 
-  // `record.sources` must be ascending, unique, and no more than the limit. Older versions' records
-  // must be translated (membership_message.h).
+  // `record.sources` must be ascending and unique. Older versions' records must be translated
+  // (membership_message.h).
   void OnRecord(const Record& record, const RecordContext& context);
   // A specific query of the link's querier without S flag: timers are lowered (section 7.6.1).
-  void OnQuery(const Query& query, Duration last_member_time, MonoTime now);
+  void OnQuery(const Query& query, const Timing& timing, Duration last_member_time, MonoTime now);
   // All timers due at or before `now`; appends the queries to send.
   void OnTime(MonoTime now, const Timing& timing, std::vector<SpecificQuery>& out);
 

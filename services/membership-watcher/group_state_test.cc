@@ -12,7 +12,7 @@ namespace {
 
 using enum RecordType;
 
-constexpr Duration kInterval = 260s;
+constexpr Duration kInterval = 270s;
 constexpr Duration kLastMember = 2s;
 
 // Sources are the letters of a text: "ab" is {a, b}.
@@ -65,7 +65,7 @@ class Group {
     if (!state_.present()) return "-";
     const std::string listed = Text(state_.sources());
     if (state_.mode() == FilterMode::kInclude) return "I(" + listed + ")";
-    return "X(" + Running() + "," + listed + ")";
+    return "X(" + Text(state_.requested()) + "," + listed + ")";
   }
   // "*" for the group's query, the letters for the sources' one.
   std::string Queries() {
@@ -79,23 +79,6 @@ class Group {
   }
 
  private:
-  // The sources whose timers run in EXCLUDE mode are those that would remain if the filter timer
-  // ended.
-  std::string Running() const {
-    std::string running;
-    for (char letter = 'a'; letter <= 'f'; ++letter) {
-      GroupState probe = state_;
-      const size_t before = probe.sources().size();
-      Query query;
-      query.sources = Letters(std::string(1, letter));
-      probe.OnQuery(query, 1ms, now_);
-      std::vector<SpecificQuery> ignored;
-      probe.OnTime(now_ + 1ms, timing_, ignored);
-      if (probe.present() && probe.sources().size() > before) running += letter;
-    }
-    return running;
-  }
-
   GroupState state_{Address("ff3e:40::1")};
   Timing timing_;
   TableOptions limits_;

@@ -29,7 +29,7 @@ void Check(const LinkMembership& link, const TableOptions& limits, const Actions
     HW_CHECK(std::is_sorted(group.members().begin(), group.members().end(),
                             [](const Member& a, const Member& b) { return a.host < b.host; }));
     HW_CHECK(IsTracked(group.group()));
-    if (IsSsmRange(group.group())) HW_CHECK(group.mode() == FilterMode::kInclude);
+    if (link.table().IsSsmRange(group.group())) HW_CHECK(group.mode() == FilterMode::kInclude);
   });
   HW_CHECK(groups == link.table().group_count() && groups <= limits.groups_max);
   HW_CHECK(entries <= link.table().entry_count());
@@ -82,20 +82,29 @@ std::vector<uint8_t> MakePacket(ByteReader& script) {
 
 }  // namespace
 
-// The bytes are a script: each step lets time pass, runs the timers that are due, then gives the
-// core a packet, or takes the link away and brings it back.
+// The first byte chooses the options; the others are a script: each step lets time pass, runs the
+// timers that are due, then gives the core a packet, or takes the link away and brings it back.
 //   step: U8 time (x 100 ms), U8 kind: 255 the link flaps, 200 to 254 a packet made from five
 //   bytes, else that many bytes of packet
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Options options;
   options.table = {
       .groups_max = 8, .members_per_group_max = 4, .sources_per_group_max = 4, .entries_max = 64};
+  ByteReader script(Bytes(data, size));
+  const uint8_t choice = script.U8();
+  options.ipv4.role = options.ipv6.role = static_cast<QuerierRole>((choice & 3) % 3);
+  options.ipv4.version = (choice >> 2) % 4;
+  options.ipv6.version = (choice >> 4) % 2;
+  options.ipv4.compatibility = options.ipv6.compatibility = (choice & 0x20) == 0;
+  if ((choice & 0x40) != 0) options.table.records_per_second_max = 3;
+  if ((choice & 0x80) != 0) {
+    options.table.ssm_mapping = {{*GroupRange::Parse("232.1.1.0/30"), Address("192.0.2.101")}};
+  }
   LinkMembership link(options);
   const LinkInterface up{.up = true, .ipv4 = kOwn4, .link_local = kOwn6, .mtu = 1500};
   MonoTime now{};
   Actions actions;
   link.OnInterface(up, now, actions);
-  ByteReader script(Bytes(data, size));
   while (script.remaining() >= 2) {
     const MonoTime until = now + std::chrono::milliseconds(100 * script.U8());
     for (int steps = 0; link.NextDeadline() <= until; ++steps) {

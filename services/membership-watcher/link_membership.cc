@@ -5,6 +5,7 @@
 
 #include "services/membership-watcher/wire/igmp.h"
 #include "services/membership-watcher/wire/mld.h"
+#include "services/membership-watcher/wire/mrd.h"
 
 namespace headwater::membership {
 namespace {
@@ -20,6 +21,16 @@ const IpAddress& AllNodes(bool ipv4) {
   return ipv4 ? kIpv4 : kIpv6;
 }
 
+constexpr Duration kWarnInterval = 1min;
+
+// The newest version that this querier was told to speak.
+Version Configured(const Querier& querier) {
+  const int version = querier.options().version;
+  if (IsMld(querier.version())) return version == 1 ? Version::kMldV1 : Version::kMldV2;
+  if (version == 0) return Version::kIgmpV3;
+  return static_cast<Version>(static_cast<int>(Version::kIgmpV1) + version - 1);
+}
+
 size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
   if (ipv4) return (std::max<size_t>(mtu, kIpv4MtuMin) - kIgmpHeaderBytes - kIgmpQueryBytes) / 4;
   return (std::max<size_t>(mtu, kIpv6MtuMin) - kMldHeaderBytes - kMldQueryBytes) / 16;
@@ -27,10 +38,12 @@ size_t SourcesPerQuery(bool ipv4, uint32_t mtu) {
 
 }  // namespace
 
-LinkMembership::LinkMembership(const Options& options)
+LinkMembership::LinkMembership(const Options& options, uint64_t seed)
     : options_(options),
-      ipv4_(IpAddress::Family::kIpv4, options.querier),
-      ipv6_(IpAddress::Family::kIpv6, options.querier),
+      ipv4_(IpAddress::Family::kIpv4, options.ipv4),
+      ipv6_(IpAddress::Family::kIpv6, options.ipv6),
+      discovery4_(options.ipv4.advertisement_interval, seed),
+      discovery6_(options.ipv6.advertisement_interval, seed + 1),
       table_(options.table) {}
 
 const Querier& LinkMembership::querier(IpAddress::Family family) const {
@@ -39,8 +52,10 @@ const Querier& LinkMembership::querier(IpAddress::Family family) const {
 
 void LinkMembership::SetOptions(const Options& options, MonoTime now) {
   options_ = options;
-  ipv4_.SetOptions(options.querier, now);
-  ipv6_.SetOptions(options.querier, now);
+  ipv4_.SetOptions(options.ipv4, now);
+  ipv6_.SetOptions(options.ipv6, now);
+  discovery4_.SetInterval(options.ipv4.advertisement_interval, now);
+  discovery6_.SetInterval(options.ipv6.advertisement_interval, now);
   table_.SetOptions(options.table);
 }
 
@@ -53,7 +68,13 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
   }
   ipv4_.SetAddress(interface_.ipv4, now);
   ipv6_.SetAddress(interface_.link_local, now);
-  if (interface_.up && !was_up) ipv6_wait_until_ = now + options_.querier.ipv6_wait;
+  discovery4_.SetActive(ipv4_.active(), now);
+  discovery6_.SetActive(ipv6_.active(), now);
+  if (interface_.up && !was_up) {
+    ipv6_wait_until_ = now + options_.ipv6_wait;
+    report_heard_ = now;
+    older_querier_heard_ = hop_limit_seen_ = refused_at_ = kNever;
+  }
   std::vector<TableEvent> events;
   if (!interface_.up) {
     ipv6_wait_until_ = kNever;
@@ -72,34 +93,59 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   const auto message = ipv4 ? ParseIgmp(packet) : ParseMld(packet);
   if (!message.ok()) {
     ++stats_.dropped[static_cast<size_t>(message.error())];
+    if (message.error() == DropReason::kHopLimit) hop_limit_seen_ = now;
+    if (message.error() == DropReason::kQuerySource) {
+      const auto from = ipv4 ? IpAddress::FromBytes(packet.subspan(12, 4))
+                             : IpAddress::FromBytes(packet.subspan(8, 16));
+      Warn(QueryFault::kSource, from.value_or(IpAddress()), now, out);
+    }
     return;
   }
   if (const auto* query = std::get_if<Query>(&message->body)) {
-    OnQuery(*message, *query, now);
+    OnQuery(*message, *query, now, out);
+  } else if (std::holds_alternative<RouterSolicitation>(message->body)) {
+    (ipv4 ? discovery4_ : discovery6_).OnSolicitation(now);
   } else {
     const Report& report = std::get<Report>(message->body);
     ++stats_.reports[static_cast<size_t>(report.version)];
+    // What our own host says, as a router at least of ff02::16, tells nothing of the link.
+    if (message->from != QuerierFor(message->from).own_address()) report_heard_ = now;
+    const uint64_t refused = table_.refused();
     std::vector<TableEvent> events;
     table_.OnReport(message->from, report, timings(), now, received, events);
+    if (table_.refused() != refused) refused_at_ = now;
     Perform(events, out);
   }
   Settle(now, out);
 }
 
-void LinkMembership::OnQuery(const Message& message, const Query& query, MonoTime now) {
+// A query to one of our own addresses alone counts like any other (RFC 9777 section 5.1.15).
+void LinkMembership::OnQuery(const Message& message, const Query& query, MonoTime now,
+                             Actions& out) {
   Querier& querier = QuerierFor(message.from);
   // Ours, seen as it leaves.
   if (message.from == querier.own_address()) return;
   ++stats_.queries_heard[static_cast<size_t>(query.version)];
-  // A query sent to one host alone is for debugging; no other router has heard it.
-  if (!message.to.IsMulticast()) return;
+  const Version configured = Configured(querier);
+  if (query.general() && query.version < configured) {
+    older_querier_heard_ = now;
+    Warn(QueryFault::kOlder, message.from, now, out);
+  }
+  if (query.version > configured) Warn(QueryFault::kNewer, message.from, now, out);
   querier.OnQuery(message.from, query, now);
   if (query.general()) return;
   // Hosts get the time that the query gives them, but never less than our own queries would: a
   // forged one must not end groups at once.
   const Timing timing = querier.timing();
   const Duration interval = std::max<Duration>(query.max_response, timing.last_member_interval);
-  table_.OnSpecificQuery(query, interval * timing.last_member_count, now);
+  table_.OnSpecificQuery(query, timing, interval * timing.last_member_count, now);
+}
+
+void LinkMembership::Warn(QueryFault fault, const IpAddress& from, MonoTime now, Actions& out) {
+  MonoTime& again = warn_again_[static_cast<size_t>(fault)];
+  if (again > now) return;
+  again = now + kWarnInterval;
+  out.push_back(QueryWarning{fault, from});
 }
 
 void LinkMembership::OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out) {
@@ -111,6 +157,8 @@ void LinkMembership::OnTime(MonoTime now, Actions& out) {
   if (ipv6_wait_until_ <= now) ipv6_wait_until_ = kNever;
   RunQuerier(ipv4_, now, out);
   RunQuerier(ipv6_, now, out);
+  RunDiscovery(discovery4_, ipv4_, now, out);
+  RunDiscovery(discovery6_, ipv6_, now, out);
   std::vector<TableEvent> events;
   table_.OnTime(now, timings(), events);
   Perform(events, out);
@@ -123,34 +171,70 @@ void LinkMembership::RunQuerier(Querier& querier, MonoTime now, Actions& out) {
   for (const Query& query : queries) Send(query, out);
 }
 
+void LinkMembership::RunDiscovery(RouterDiscovery& discovery, const Querier& querier, MonoTime now,
+                                  Actions& out) {
+  if (!discovery.OnTime(now)) return;
+  const QuerierOptions& options = querier.options();
+  std::vector<uint8_t> message;
+  SerializeAdvertisement(*querier.own_address(), options.advertisement_interval,
+                         options.query_interval, options.robustness, message);
+  ++stats_.advertisements_sent;
+  SendToSnoopers(querier, std::move(message), out);
+}
+
+void LinkMembership::SendToSnoopers(const Querier& querier, std::vector<uint8_t> message,
+                                    Actions& out) {
+  const IpAddress& from = *querier.own_address();
+  out.push_back(SendQuery{from, AllSnoopers(from.is_v4()), std::move(message)});
+}
+
+// RFC 4286 section 4.3.
+void LinkMembership::OnEnd(Actions& out) {
+  for (const auto& [discovery, querier] :
+       {std::pair(&discovery4_, &ipv4_), std::pair(&discovery6_, &ipv6_)}) {
+    if (!discovery->advertising()) continue;
+    std::vector<uint8_t> message;
+    SerializeTermination(*querier->own_address(), message);
+    SendToSnoopers(*querier, std::move(message), out);
+  }
+}
+
 MonoTime LinkMembership::NextDeadline() const {
-  return std::min(
-      {ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(), table_.NextDeadline()});
+  return std::min({ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(),
+                   discovery4_.NextDeadline(), discovery6_.NextDeadline(), table_.NextDeadline()});
 }
 
 void LinkMembership::Perform(std::vector<TableEvent>& events, Actions& out) {
+  const SpecificQuery* last = nullptr;
   for (TableEvent& event : events) {
     if (const auto* changed = std::get_if<GroupChanged>(&event)) {
       out.push_back(*changed);
     } else if (const auto* removed = std::get_if<GroupRemoved>(&event)) {
       out.push_back(*removed);
     } else {
-      Send(std::get<SpecificQuery>(event), out);
+      auto& specific = std::get<SpecificQuery>(event);
+      const Version version = QuerierFor(specific.group).version();
+      // An IGMPv1 router has no such query, MLDv1 and IGMPv2 none with sources: one for the group.
+      const bool again = last != nullptr && last->group == specific.group;
+      if (version == Version::kIgmpV1 || (IsOlder(version) && again)) continue;
+      last = &specific;
+      Send(specific, out);
     }
   }
 }
 
-void LinkMembership::Send(const SpecificQuery& specific, Actions& out) {
+void LinkMembership::Send(SpecificQuery& specific, Actions& out) {
   const bool ipv4 = specific.group.is_v4();
-  const QuerierOptions& options = options_.querier;
+  const QuerierOptions& options = ipv4 ? options_.ipv4 : options_.ipv6;
   Query query;
-  query.version = ipv4 ? Version::kIgmpV3 : Version::kMldV2;
+  query.version = QuerierFor(specific.group).version();
   query.group = specific.group;
   query.suppress = specific.suppress;
   query.max_response =
       std::chrono::duration_cast<std::chrono::milliseconds>(options.last_member_query_interval);
   query.robustness = static_cast<uint8_t>(options.robustness);
   query.query_interval = std::chrono::duration_cast<std::chrono::seconds>(options.query_interval);
+  if (IsOlder(query.version)) specific.sources.clear();
   const size_t at_once = SourcesPerQuery(ipv4, interface_.mtu);
   size_t sent = 0;
   do {
@@ -177,6 +261,34 @@ void LinkMembership::Send(const Query& query, Actions& out) {
   }
   ++(send.general ? stats_.general_queries_sent : stats_.specific_queries_sent);
   out.push_back(std::move(send));
+}
+
+bool LinkMembership::Raises(Alarm alarm, MonoTime now) const {
+  if (!interface_.up) return false;
+  const Timings times = timings();
+  const Duration interval =
+      std::max(times.ipv4.membership_interval, times.ipv6.membership_interval);
+  const auto recent = [&](MonoTime when) { return when != kNever && now < when + interval; };
+  const auto any = [&](auto&& condition) {
+    return (ipv4_.active() && condition(ipv4_)) || (ipv6_.active() && condition(ipv6_));
+  };
+  switch (alarm) {
+    case Alarm::kForeignQuerier:
+      return any([](const Querier& querier) {
+        return !querier.is_querier() && querier.querier().has_value();
+      });
+    case Alarm::kOlderQuerier:
+      return recent(older_querier_heard_);
+    case Alarm::kNoQuerier:
+      return any([](const Querier& querier) { return !querier.querier().has_value(); });
+    case Alarm::kNoReports:
+      return !recent(report_heard_);
+    case Alarm::kHopLimit:
+      return recent(hop_limit_seen_);
+    case Alarm::kLimit:
+      return recent(refused_at_);
+  }
+  return false;
 }
 
 // Once after every input.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "services/membership-watcher/membership_table.h"
 #include "services/membership-watcher/options.h"
 #include "services/membership-watcher/querier.h"
+#include "services/membership-watcher/router_discovery.h"
 #include "services/membership-watcher/wire/membership_message.h"
 
 namespace headwater::membership {
@@ -36,7 +38,8 @@ struct LinkInterface {
   bool operator==(const LinkInterface&) const = default;
 };
 
-// A whole ICMPv6 or IGMP message for the link, to be sent with hop limit 1 and Router Alert.
+// A query or advertisement: a whole ICMPv6 or IGMP message for the link, to be sent with hop limit
+// 1 and Router Alert.
 struct SendQuery {
   IpAddress from;
   IpAddress to;
@@ -45,8 +48,48 @@ struct SendQuery {
 };
 // Sync, querier or addresses have changed.
 struct LinkChanged {};
-using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery>;
+// What the RFCs want a router to warn about.
+enum class QueryFault : uint8_t {
+  kOlder,   // a general query of a version older than ours (RFC 9777 section 8.3.1)
+  kNewer,   // one of a newer version than we were told to speak
+  kSource,  // from an address that no querier can have (RFC 9777 section 5.1.14)
+};
+inline constexpr int kQueryFaultCount = static_cast<int>(QueryFault::kSource) + 1;
+
+constexpr std::string_view Text(QueryFault fault) {
+  constexpr std::string_view kTexts[kQueryFaultCount] = {
+      "a querier of an older version: hosts fall back to it",
+      "a querier of a newer version than configured here",
+      "a query from an impossible address",
+  };
+  return kTexts[static_cast<size_t>(fault)];
+}
+
+// At most one a minute of each kind.
+struct QueryWarning {
+  QueryFault fault = QueryFault::kOlder;
+  IpAddress from;
+};
+using Action = std::variant<LinkChanged, GroupChanged, GroupRemoved, SendQuery, QueryWarning>;
 using Actions = std::vector<Action>;
+
+// What may be wrong with a link, while it is. The names are metric labels.
+enum class Alarm : uint8_t {
+  kForeignQuerier,  // another router asks: behind a snooping switch it hears the reports, we may
+                    // not
+  kOlderQuerier,    // somebody asks in an older version, and hosts fall back to it
+  kNoQuerier,       // nobody asks, and we were told not to: a snooping switch forgets who listens
+  kNoReports,       // no report for a membership interval: they may not reach us
+  kHopLimit,        // reports that came through a router, within a membership interval
+  kLimit,           // groups, members, sources or records refused, within a membership interval
+};
+inline constexpr int kAlarmCount = static_cast<int>(Alarm::kLimit) + 1;
+
+constexpr std::string_view Name(Alarm alarm) {
+  constexpr std::string_view kNames[kAlarmCount] = {
+      "foreign_querier", "older_querier", "no_querier", "no_reports", "hop_limit", "limit"};
+  return kNames[static_cast<size_t>(alarm)];
+}
 
 // The rates at which links are heard and spoken to.
 struct LinkStats {
@@ -55,13 +98,14 @@ struct LinkStats {
   std::array<uint64_t, kDropReasonCount> dropped = {};
   uint64_t general_queries_sent = 0;
   uint64_t specific_queries_sent = 0;
+  uint64_t advertisements_sent = 0;
 };
 
 // All that is known of who listens on one link, and the querier's part in finding out; both
 // families. Bytes, link changes and time go in, actions come out. Pure and not thread-safe.
 class LinkMembership {
  public:
-  explicit LinkMembership(const Options& options);
+  explicit LinkMembership(const Options& options, uint64_t seed = 1);
 
   // For what happens from now on; nothing that is known is lost.
   void SetOptions(const Options& options, MonoTime now);
@@ -70,6 +114,8 @@ class LinkMembership {
   void OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out);
   // A general query of this family could not be sent.
   void OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out);
+  // The service ends: we are a router here no longer.
+  void OnEnd(Actions& out);
   // All work due at or before `now`.
   void OnTime(MonoTime now, Actions& out);
   // kNever: nothing to wait for.
@@ -77,6 +123,7 @@ class LinkMembership {
 
   LinkSync sync() const { return sync_; }
   const Querier& querier(IpAddress::Family family) const;
+  bool Raises(Alarm alarm, MonoTime now) const;
   const MembershipTable& table() const { return table_; }
   const LinkStats& stats() const { return stats_; }
 
@@ -90,10 +137,13 @@ class LinkMembership {
     bool operator==(const Shown&) const = default;
   };
 
-  void OnQuery(const Message& message, const Query& query, MonoTime now);
+  void OnQuery(const Message& message, const Query& query, MonoTime now, Actions& out);
+  void RunDiscovery(RouterDiscovery& discovery, const Querier& querier, MonoTime now, Actions& out);
+  void SendToSnoopers(const Querier& querier, std::vector<uint8_t> message, Actions& out);
+  void Warn(QueryFault fault, const IpAddress& from, MonoTime now, Actions& out);
   void RunQuerier(Querier& querier, MonoTime now, Actions& out);
   void Perform(std::vector<TableEvent>& events, Actions& out);
-  void Send(const SpecificQuery& query, Actions& out);
+  void Send(SpecificQuery& specific, Actions& out);
   void Send(const Query& query, Actions& out);
   void Settle(MonoTime now, Actions& out);
   LinkSync CurrentSync(MonoTime now) const;
@@ -105,9 +155,17 @@ class LinkMembership {
   MonoTime ipv6_wait_until_ = kNever;
   Querier ipv4_;
   Querier ipv6_;
+  RouterDiscovery discovery4_;
+  RouterDiscovery discovery6_;
   MembershipTable table_;
   LinkSync sync_ = LinkSync::kDown;
   Shown shown_;
+  // For alarms: when each was last so; kNever if it was not.
+  MonoTime report_heard_ = kNever;  // or the link came up
+  MonoTime older_querier_heard_ = kNever;
+  MonoTime hop_limit_seen_ = kNever;
+  MonoTime refused_at_ = kNever;
+  std::array<MonoTime, kQueryFaultCount> warn_again_ = {};
   LinkStats stats_;
 };
 

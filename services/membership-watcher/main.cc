@@ -1,4 +1,7 @@
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "services/common/base/status_macros.h"
 #include "services/common/runtime/service_main.h"
@@ -15,7 +18,7 @@ constexpr Duration kMetricsInterval = 1s;
 // The parts, in the order in which they need each other.
 class Instance : public ServiceInstance {
  public:
-  Instance(Runtime& runtime, const Options& options, std::unique_ptr<MembershipShell> shell)
+  Instance(Runtime& runtime, const WatcherOptions& options, std::unique_ptr<MembershipShell> shell)
       : loop_(runtime.loop),
         options_(options),
         shell_(std::move(shell)),
@@ -37,25 +40,27 @@ class Instance : public ServiceInstance {
   }
 
   void Drain(absl::AnyInvocable<void()> done) override {
+    shell_->End();
     service_.Close();
     done();
   }
 
  private:
   void UpdateMetrics() {
-    metrics_.Update(*shell_, service_.readers());
+    metrics_.Update(*shell_, service_.readers(), loop_.now());
     metrics_timer_ = loop_.At(loop_.now() + kMetricsInterval, [this] { UpdateMetrics(); });
   }
 
   EventLoop& loop_;
-  const Options& options_;
+  const WatcherOptions& options_;
   std::unique_ptr<MembershipShell> shell_;
   MembershipMetrics metrics_;
   MembershipServiceImpl service_;
   EventLoop::TimerId metrics_timer_ = 0;
 };
 
-absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const Options& options) {
+absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime,
+                                                        const WatcherOptions& options) {
   ASSIGN_OR_RETURN(std::unique_ptr<MembershipShell> shell,
                    MembershipShell::Open(runtime.loop, runtime.log, options, runtime.options.legs));
   return std::make_unique<Instance>(runtime, options, std::move(shell));
@@ -65,8 +70,8 @@ absl::StatusOr<std::unique_ptr<ServiceInstance>> Create(Runtime& runtime, const 
 }  // namespace headwater::membership
 
 int main(int argc, char** argv) {
-  headwater::membership::Options read;
-  headwater::membership::Options options;
+  headwater::membership::WatcherOptions read;
+  headwater::membership::WatcherOptions options;
   return headwater::ServiceMain(
       argc, argv,
       {.name = "membership-watcher",
@@ -78,7 +83,9 @@ int main(int argc, char** argv) {
                table.Fault("legs", "[legs] names no link: there is nothing to watch");
              }
              read = {};
-             headwater::membership::ReadOptions(table, read);
+             std::vector<std::string> links;
+             for (const headwater::LegConfig& leg : common.legs) links.push_back(leg.link);
+             headwater::membership::ReadOptions(table, links, read);
            },
        .accept = [&] { options = read; },
        .needs_privileges = true,

@@ -34,7 +34,7 @@ struct MembershipMetrics::Families {
         ignored(CounterFamily(registry, "headwater_membership_watcher_records_ignored_total",
                               "Records of good reports that changed nothing, by reason.")),
         queries_sent(CounterFamily(registry, "headwater_membership_watcher_queries_sent_total",
-                                   "Queries sent.")),
+                                   "Queries and router advertisements sent.")),
         send_failures(CounterFamily(registry,
                                     "headwater_membership_watcher_query_send_failures_total",
                                     "Queries that could not be sent.")),
@@ -48,6 +48,8 @@ struct MembershipMetrics::Families {
                             "1 while we are querier on the link.")),
         foreign_querier(GaugeFamily(registry, "headwater_membership_watcher_foreign_querier",
                                     "1 while another router is querier on the link.")),
+        alarms(GaugeFamily(registry, "headwater_membership_watcher_alarm",
+                           "1 while something may be wrong with the link, by what it is.")),
         groups(GaugeFamily(registry, "headwater_membership_watcher_groups",
                            "Groups that somebody listens to.")),
         entries(GaugeFamily(registry, "headwater_membership_watcher_table_entries",
@@ -64,6 +66,7 @@ struct MembershipMetrics::Families {
   Family<Gauge>& sync;
   Family<Gauge>& querier;
   Family<Gauge>& foreign_querier;
+  Family<Gauge>& alarms;
   Family<Gauge>& groups;
   Family<Gauge>& entries;
 };
@@ -88,6 +91,7 @@ MembershipMetrics::PerLink::PerLink(Families& families, const std::string& link)
   }
   general_queries = Follower(families.queries_sent.Add({{"link", link}, {"kind", "general"}}));
   specific_queries = Follower(families.queries_sent.Add({{"link", link}, {"kind", "specific"}}));
+  advertisements = Follower(families.queries_sent.Add({{"link", link}, {"kind", "advertisement"}}));
   send_failures = Follower(families.send_failures.Add({{"link", link}}));
   joins = Follower(families.joins.Add({{"link", link}}));
   leaves = Follower(families.leaves.Add({{"link", link}}));
@@ -99,11 +103,15 @@ MembershipMetrics::PerLink::PerLink(Families& families, const std::string& link)
     foreign_querier[i] =
         &families.foreign_querier.Add({{"link", link}, {"family", kFamilyNames[i]}});
   }
+  for (int i = 0; i < kAlarmCount; ++i) {
+    const std::string alarm(Name(static_cast<Alarm>(i)));
+    alarms[static_cast<size_t>(i)] = &families.alarms.Add({{"link", link}, {"alarm", alarm}});
+  }
   groups = &families.groups.Add({{"link", link}});
   entries = &families.entries.Add({{"link", link}});
 }
 
-void MembershipMetrics::PerLink::Update(const WatchedLink& link) {
+void MembershipMetrics::PerLink::Update(const WatchedLink& link, MonoTime now) {
   const LinkStats& stats = link.membership.stats();
   const MembershipTable& table = link.membership.table();
   for (size_t i = 0; i < reports.size(); ++i) {
@@ -114,6 +122,7 @@ void MembershipMetrics::PerLink::Update(const WatchedLink& link) {
   for (size_t i = 0; i < ignored.size(); ++i) ignored[i].Set(table.stats().ignored[i]);
   general_queries.Set(stats.general_queries_sent);
   specific_queries.Set(stats.specific_queries_sent);
+  advertisements.Set(stats.advertisements_sent);
   send_failures.Set(link.send_failures);
   joins.Set(table.stats().joins);
   leaves.Set(table.stats().leaves);
@@ -125,6 +134,9 @@ void MembershipMetrics::PerLink::Update(const WatchedLink& link) {
         link.membership.querier(i == 0 ? IpAddress::Family::kIpv4 : IpAddress::Family::kIpv6);
     querier[i]->Set(state.is_querier() ? 1 : 0);
     foreign_querier[i]->Set(state.active() && !state.is_querier() ? 1 : 0);
+  }
+  for (size_t i = 0; i < alarms.size(); ++i) {
+    alarms[i]->Set(link.membership.Raises(static_cast<Alarm>(i), now) ? 1 : 0);
   }
   groups->Set(static_cast<double>(table.group_count()));
   entries->Set(static_cast<double>(table.entry_count()));
@@ -148,8 +160,8 @@ MembershipMetrics::MembershipMetrics(Registry& registry, const MembershipShell& 
   }
 }
 
-void MembershipMetrics::Update(const MembershipShell& shell, size_t readers) {
-  for (size_t i = 0; i < links_.size(); ++i) links_[i]->Update(*shell.links()[i]);
+void MembershipMetrics::Update(const MembershipShell& shell, size_t readers, MonoTime now) {
+  for (size_t i = 0; i < links_.size(); ++i) links_[i]->Update(*shell.links()[i], now);
   frames_dropped_.Set(shell.frames_dropped_total());
   frames_lost_.Set(shell.frames_lost_total());
   readers_->Set(static_cast<double>(readers));

@@ -21,7 +21,7 @@ class MembershipMetrics {
  public:
   MembershipMetrics(prometheus::Registry& registry, const MembershipShell& shell);
 
-  void Update(const MembershipShell& shell, size_t readers);
+  void Update(const MembershipShell& shell, size_t readers, MonoTime now);
 
  private:
   // A counter that follows a total kept elsewhere.
@@ -41,7 +41,7 @@ class MembershipMetrics {
   struct Families;
   struct PerLink {
     PerLink(Families& families, const std::string& link);
-    void Update(const WatchedLink& link);
+    void Update(const WatchedLink& link, MonoTime now);
 
     std::array<Follower, kVersionCount> reports;
     std::array<Follower, kVersionCount> queries_heard;
@@ -49,12 +49,14 @@ class MembershipMetrics {
     std::array<Follower, kIgnoreReasonCount> ignored;
     Follower general_queries;
     Follower specific_queries;
+    Follower advertisements;
     Follower send_failures;
     Follower joins;
     Follower leaves;
     std::array<prometheus::Gauge*, 3> sync;
     std::array<prometheus::Gauge*, 2> querier;
     std::array<prometheus::Gauge*, 2> foreign_querier;
+    std::array<prometheus::Gauge*, kAlarmCount> alarms;
     prometheus::Gauge* groups;
     prometheus::Gauge* entries;
   };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <utility>
 #include <variant>
 
@@ -55,17 +56,18 @@ LinkInterface InterfaceOf(const Leg& leg) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<MembershipShell>> MembershipShell::Open(
-    EventLoop& loop, Logger& log, const Options& options, std::vector<LegConfig> legs) {
+    EventLoop& loop, Logger& log, const WatcherOptions& options, std::vector<LegConfig> legs) {
   std::unique_ptr<MembershipShell> shell(new MembershipShell(loop, log, options, std::move(legs)));
   RETURN_IF_ERROR(shell->OpenSockets());
   return shell;
 }
 
-MembershipShell::MembershipShell(EventLoop& loop, Logger& log, const Options& options,
+MembershipShell::MembershipShell(EventLoop& loop, Logger& log, const WatcherOptions& options,
                                  std::vector<LegConfig> legs)
     : loop_(loop), log_(log), configs_(std::move(legs)), clocks_(ReadClocks()) {
   for (const LegConfig& config : configs_) {
-    links_.push_back(std::make_unique<WatchedLink>(options));
+    links_.push_back(
+        std::make_unique<WatchedLink>(options.For(config.link), std::random_device()()));
     links_.back()->leg.link = config.link;
     links_.back()->leg.interface = config.interface;
   }
@@ -94,10 +96,19 @@ absl::Status MembershipShell::Start(MembershipObserver& observer) {
   return absl::OkStatus();
 }
 
-void MembershipShell::SetOptions(const Options& options) {
+void MembershipShell::SetOptions(const WatcherOptions& options) {
   core_time_ = std::max(core_time_, MonoNow());
-  for (const auto& link : links_) link->membership.SetOptions(options, core_time_);
+  for (const auto& link : links_) {
+    link->membership.SetOptions(options.For(link->leg.link), core_time_);
+  }
   Rearm();
+}
+
+void MembershipShell::End() {
+  for (const auto& link : links_) {
+    link->membership.OnEnd(actions_);
+    Perform(*link);
+  }
 }
 
 void MembershipShell::OnLegs() {
@@ -124,6 +135,13 @@ void MembershipShell::UpdateLeg(WatchedLink& link, const Leg& leg) {
         log_.Error("cannot listen on link",
                    {{"link", leg.link}, {"error", FromAbsl(added.message())}});
       }
+    }
+  }
+  if (leg.up && (!before.up || before.ifindex != leg.ifindex)) {
+    const absl::Status joined = sender_->JoinAsRouter(leg.ifindex);
+    if (!joined.ok()) {
+      log_.Warning("cannot join as a router",
+                   {{"link", leg.link}, {"error", FromAbsl(joined.message())}});
     }
   }
   if (before.up != leg.up || before.ifindex != leg.ifindex) {
@@ -180,6 +198,10 @@ void MembershipShell::Perform(WatchedLink& link) {
     }
     if (const auto* removed = std::get_if<GroupRemoved>(&actions_[i])) {
       Changed({&link, removed->group});
+    }
+    if (const auto* warning = std::get_if<QueryWarning>(&actions_[i])) {
+      log_.Warning(Text(warning->fault),
+                   {{"link", link.leg.link}, {"from", warning->from.ToString()}});
     }
     if (std::holds_alternative<SendQuery>(actions_[i])) {
       const SendQuery query = std::move(std::get<SendQuery>(actions_[i]));

@@ -13,15 +13,15 @@
 #include "services/common/net/leg_watch.h"
 #include "services/common/packet/packet_socket.h"
 #include "services/common/time/clock.h"
+#include "services/membership-watcher/config.h"
 #include "services/membership-watcher/link_membership.h"
-#include "services/membership-watcher/options.h"
 #include "services/membership-watcher/query_sender.h"
 
 namespace headwater::membership {
 
 // A configured link: its leg as it is now and what is known of its listeners.
 struct WatchedLink {
-  explicit WatchedLink(const Options& options) : membership(options) {}
+  WatchedLink(const Options& options, uint64_t seed) : membership(options, seed) {}
 
   Leg leg;
   LinkMembership membership;
@@ -48,7 +48,7 @@ class MembershipShell {
  public:
   // Opens the sockets; needs CAP_NET_RAW, once.
   static absl::StatusOr<std::unique_ptr<MembershipShell>> Open(EventLoop& loop, Logger& log,
-                                                               const Options& options,
+                                                               const WatcherOptions& options,
                                                                std::vector<LegConfig> legs);
   ~MembershipShell();
   MembershipShell(const MembershipShell&) = delete;
@@ -57,7 +57,9 @@ class MembershipShell {
   // Begins to watch; `observer` must outlive this.
   absl::Status Start(MembershipObserver& observer);
 
-  void SetOptions(const Options& options);
+  void SetOptions(const WatcherOptions& options);
+  // Says on each link that no router is here any longer.
+  void End();
 
   // In the order of the configuration; the set never changes.
   const std::vector<std::unique_ptr<WatchedLink>>& links() const { return links_; }
@@ -68,7 +70,7 @@ class MembershipShell {
   uint64_t frames_lost_total() const { return packets_->lost_total(); }
 
  private:
-  MembershipShell(EventLoop& loop, Logger& log, const Options& options,
+  MembershipShell(EventLoop& loop, Logger& log, const WatcherOptions& options,
                   std::vector<LegConfig> legs);
   absl::Status OpenSockets();
   void OnLegs();

@@ -22,32 +22,25 @@ bool Begins(const Record& record) {
   return false;
 }
 
-// RFC 4604 sections 2.2.1 and 2.2.2.
-bool IgnoredInSsmRange(Version version, RecordType type) {
-  return IsOlder(version) || type == RecordType::kIsExclude || type == RecordType::kToExclude;
+bool IsExclude(RecordType type) {
+  return type == RecordType::kIsExclude || type == RecordType::kToExclude;
 }
 
-// Ascending, unique, unicast, and no more than `sources_max`. Returns how many were too many.
-size_t Normalise(std::vector<IpAddress>& sources, size_t sources_max) {
+// Whether the record only says again what its host wants, as an answer to a query does.
+bool IsCurrentState(RecordType type) {
+  return type == RecordType::kIsInclude || type == RecordType::kIsExclude;
+}
+
+// Ascending, unique, unicast.
+void Normalise(std::vector<IpAddress>& sources) {
   std::erase_if(sources, [](const IpAddress& source) {
     return source.IsMulticast() || source.IsUnspecified();
   });
   std::sort(sources.begin(), sources.end());
   sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
-  if (sources.size() <= sources_max) return 0;
-  const size_t refused = sources.size() - sources_max;
-  sources.resize(sources_max);
-  return refused;
 }
 
 }  // namespace
-
-bool IsSsmRange(const IpAddress& group) {
-  const Bytes bytes = group.bytes();
-  if (group.is_v4()) return bytes[0] == 232;
-  return bytes[0] == 0xff && bytes[1] >> 4 == 3 &&
-         std::all_of(bytes.begin() + 2, bytes.begin() + 12, [](uint8_t byte) { return byte == 0; });
-}
 
 bool IsTracked(const IpAddress& group) {
   if (group.is_v4()) return group.low32() >> 8 != 0xe00000;
@@ -56,13 +49,10 @@ bool IsTracked(const IpAddress& group) {
 
 void MembershipTable::OnReport(const IpAddress& host, const Report& report, const Timings& timings,
                                MonoTime now, absl::Time received, std::vector<TableEvent>& out) {
-  for (const Record& record : report.records) {
-    if (!IsTracked(record.group)) {
-      Ignore(IgnoreReason::kNotTracked);
-      continue;
-    }
-    if (IsSsmRange(record.group) && IgnoredInSsmRange(report.version, record.type)) {
-      Ignore(IgnoreReason::kSsmRange);
+  for (Record record : report.records) {
+    const bool mapped = Map(record);
+    if (const auto refused = Refused(record, host, report.version, mapped, timings, now)) {
+      Ignore(*refused);
       continue;
     }
     GroupCounts counts;
@@ -74,7 +64,7 @@ void MembershipTable::OnReport(const IpAddress& host, const Report& report, cons
                           .limits = options_,
                           .room = options_.entries_max - std::min(options_.entries_max, entries_),
                           .counts = counts};
-    OnRecord(record, context, out);
+    OnRecord(std::move(record), context, out);
     stats_.joins += counts.joins;
     stats_.leaves += counts.leaves;
     Ignore(IgnoreReason::kMemberLimit, counts.members_refused);
@@ -82,13 +72,54 @@ void MembershipTable::OnReport(const IpAddress& host, const Report& report, cons
   }
 }
 
-void MembershipTable::OnRecord(const Record& record, RecordContext& context,
+// A join without a source, where the group is mapped to one, becomes a join of that source; a leave
+// is one as it stands. Returns whether the group is mapped.
+bool MembershipTable::Map(Record& record) const {
+  for (const SsmMapping& mapping : options_.ssm_mapping) {
+    if (!mapping.groups.Contains(record.group)) continue;
+    if (IsExclude(record.type)) {
+      record.type = IsCurrentState(record.type) ? RecordType::kIsInclude : RecordType::kAllow;
+      record.sources = {mapping.source};
+    }
+    return true;
+  }
+  return false;
+}
+
+std::optional<IgnoreReason> MembershipTable::Refused(const Record& record, const IpAddress& host,
+                                                     Version version, bool mapped,
+                                                     const Timings& timings, MonoTime now) {
+  if (!IsTracked(record.group)) return IgnoreReason::kNotTracked;
+  if (IsOlder(version) && !timings.For(record.group).older_reports) {
+    return IgnoreReason::kOlderVersion;
+  }
+  // RFC 9777 section 7.4, RFC 9776 section 6.4, RFC 4604 sections 2.2.1 and 2.2.2.
+  if (!mapped && (IsOlder(version) || IsExclude(record.type)) && IsSsmRange(record.group)) {
+    return IgnoreReason::kSsmRange;
+  }
+  if (!rate_.Take(host, now) && !(IsCurrentState(record.type) && Find(record.group) != nullptr)) {
+    return IgnoreReason::kRateLimit;
+  }
+  return std::nullopt;
+}
+
+bool MembershipTable::IsSsmRange(const IpAddress& group) const {
+  return std::any_of(options_.ssm_ranges.begin(), options_.ssm_ranges.end(),
+                     [&](const GroupRange& range) { return range.Contains(group); });
+}
+
+void MembershipTable::OnRecord(Record record, RecordContext& context,
                                std::vector<TableEvent>& out) {
-  Record clean = record;
-  context.counts.sources_refused += Normalise(clean.sources, options_.sources_per_group_max);
-  Slot* slot = FindOrAdd(clean);
+  const bool listed = !record.sources.empty();
+  Normalise(record.sources);
+  // An empty list would say something else; but who refuses impossible sources wants all.
+  if (listed && record.sources.empty() && !IsExclude(record.type)) {
+    Ignore(IgnoreReason::kBadSources);
+    return;
+  }
+  Slot* slot = FindOrAdd(record);
   if (slot == nullptr) return;
-  slot->state.OnRecord(clean, context);
+  slot->state.OnRecord(record, context);
   std::vector<SpecificQuery> queries;
   slot->state.OnTime(context.now, context.timing, queries);
   Settle(*slot, out);
@@ -131,14 +162,15 @@ void MembershipTable::Settle(Slot& slot, std::vector<TableEvent>& out) {
   groups_.erase(group);
 }
 
-void MembershipTable::OnSpecificQuery(const Query& query, Duration last_member_time, MonoTime now) {
+void MembershipTable::OnSpecificQuery(const Query& query, const Timing& timing,
+                                      Duration last_member_time, MonoTime now) {
   auto found = groups_.find(query.group);
   if (found == groups_.end()) return;
   Query clean = query;
-  Normalise(clean.sources, options_.sources_per_group_max);
+  Normalise(clean.sources);
   // A list of nothing but impossible sources is no group-specific query.
   if (clean.sources.empty() != query.sources.empty()) return;
-  found->second->state.OnQuery(clean, last_member_time, now);
+  found->second->state.OnQuery(clean, timing, last_member_time, now);
   deadlines_.Set(query.group, found->second->state.NextDeadline());
 }
 
@@ -160,6 +192,15 @@ void MembershipTable::Clear(std::vector<TableEvent>& out) {
   deadlines_.Clear();
   present_ = 0;
   entries_ = 0;
+}
+
+uint64_t MembershipTable::refused() const {
+  uint64_t refused = 0;
+  for (IgnoreReason reason : {IgnoreReason::kRateLimit, IgnoreReason::kGroupLimit,
+                              IgnoreReason::kMemberLimit, IgnoreReason::kSourceLimit}) {
+    refused += stats_.ignored[static_cast<size_t>(reason)];
+  }
+  return refused;
 }
 
 const GroupState* MembershipTable::Find(const IpAddress& group) const {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "services/common/time/deadline_queue.h"
 #include "services/membership-watcher/group_state.h"
 #include "services/membership-watcher/options.h"
+#include "services/membership-watcher/record_rate.h"
 #include "services/membership-watcher/timing.h"
 #include "services/membership-watcher/wire/membership_message.h"
 
@@ -24,7 +26,10 @@ namespace headwater::membership {
 enum class IgnoreReason : uint8_t {
   kNotTracked,      // ff00::/16, ff01::/16, ff02::/16, 224.0.0.0/24: never streams
   kSsmRange,        // IS_EX, TO_EX or an older version in an SSM range (RFC 4604)
+  kOlderVersion,    // compatibility with older versions is off
+  kBadSources,      // not one of its sources is a unicast address
   kNothingToLeave,  // about a group that nobody listens to
+  kRateLimit,       // the host sends more than its share and this would change something
   kGroupLimit,
   kMemberLimit,
   kSourceLimit,
@@ -33,7 +38,8 @@ inline constexpr int kIgnoreReasonCount = static_cast<int>(IgnoreReason::kSource
 
 constexpr std::string_view Name(IgnoreReason reason) {
   constexpr std::string_view kNames[kIgnoreReasonCount] = {
-      "not_tracked", "ssm_range", "nothing_to_leave", "group_limit", "member_limit", "source_limit",
+      "not_tracked", "ssm_range",   "older_version", "bad_sources",  "nothing_to_leave",
+      "rate_limit",  "group_limit", "member_limit",  "source_limit",
   };
   return kNames[static_cast<size_t>(reason)];
 }
@@ -44,8 +50,6 @@ struct TableStats {
   uint64_t leaves = 0;
 };
 
-// 232/8 and ff3x::/96.
-bool IsSsmRange(const IpAddress& group);
 // Groups that are never streams: node- and link-local ones.
 bool IsTracked(const IpAddress& group);
 
@@ -63,19 +67,25 @@ using TableEvent = std::variant<GroupChanged, GroupRemoved, SpecificQuery>;
 // the table. Pure and not thread-safe. Limits are in TableOptions.
 class MembershipTable {
  public:
-  explicit MembershipTable(const TableOptions& options) : options_(options) {}
+  explicit MembershipTable(const TableOptions& options)
+      : options_(options), rate_(options.records_per_second_max) {}
   // What is above a lowered limit lives on.
-  void SetOptions(const TableOptions& options) { options_ = options; }
+  void SetOptions(const TableOptions& options) {
+    options_ = options;
+    rate_.Set(options.records_per_second_max);
+  }
 
   // `received` is kernel time.
   void OnReport(const IpAddress& host, const Report& report, const Timings& timings, MonoTime now,
                 absl::Time received, std::vector<TableEvent>& out);
   // A group-specific or group-and-source-specific query of the link's querier.
-  void OnSpecificQuery(const Query& query, Duration last_member_time, MonoTime now);
+  void OnSpecificQuery(const Query& query, const Timing& timing, Duration last_member_time,
+                       MonoTime now);
   void OnTime(MonoTime now, const Timings& timings, std::vector<TableEvent>& out);
   // The link went down: everything is forgotten.
   void Clear(std::vector<TableEvent>& out);
 
+  bool IsSsmRange(const IpAddress& group) const;
   MonoTime NextDeadline() const { return deadlines_.Next(); }
   // Null when nobody listens. Valid until the next call that is not const.
   const GroupState* Find(const IpAddress& group) const;
@@ -84,6 +94,8 @@ class MembershipTable {
   // Members, their sources and the groups' sources.
   size_t entry_count() const { return entries_; }
   const TableStats& stats() const { return stats_; }
+  // What was refused at a limit, of whatever kind.
+  uint64_t refused() const;
 
  private:
   struct Slot {
@@ -92,7 +104,10 @@ class MembershipTable {
     size_t entries = 0;
   };
 
-  void OnRecord(const Record& record, RecordContext& context, std::vector<TableEvent>& out);
+  bool Map(Record& record) const;
+  std::optional<IgnoreReason> Refused(const Record& record, const IpAddress& host, Version version,
+                                      bool mapped, const Timings& timings, MonoTime now);
+  void OnRecord(Record record, RecordContext& context, std::vector<TableEvent>& out);
   Slot* FindOrAdd(const Record& record);
   void Settle(Slot& slot, std::vector<TableEvent>& out);
   void Ignore(IgnoreReason reason, uint64_t count = 1) {
@@ -100,6 +115,7 @@ class MembershipTable {
   }
 
   TableOptions options_;
+  RecordRate rate_;
   absl::flat_hash_map<IpAddress, std::unique_ptr<Slot>> groups_;
   DeadlineQueue<IpAddress> deadlines_;
   size_t present_ = 0;

@@ -18,7 +18,8 @@ namespace headwater::membership {
 //
 // It is off without an address of its own: a query must have a source, and IPv4's 0.0.0.0 belongs
 // to snooping switches. It always begins as querier, so its first query tells what is listened to
-// even where another querier will win.
+// even where another querier will win. In the role of kNever it asks nothing, and knows a link once
+// it has heard another querier's general query answered, or after a whole membership interval.
 class Querier {
  public:
   Querier(IpAddress::Family family, const QuerierOptions& options);
@@ -40,14 +41,24 @@ class Querier {
   bool active() const { return own_.has_value(); }
   // The answers to the first query since the start have had their time.
   bool complete() const { return active() && warm_at_ == kNever && asked_; }
-  bool is_querier() const { return active() && !other_; }
+  bool is_querier() const { return active() && !other_ && options_.role != QuerierRole::kNever; }
   const std::optional<IpAddress>& own_address() const { return own_; }
-  // Who is in charge; empty when off.
-  std::optional<IpAddress> querier() const { return other_ ? other_ : own_; }
+  // Who is in charge; empty when nobody is known to be.
+  std::optional<IpAddress> querier() const {
+    return other_ || options_.role == QuerierRole::kNever ? other_ : own_;
+  }
+  // In which queries are to be sent now.
+  Version version() const { return version_; }
+  // Robustness and query interval as our queries tell them.
+  const QuerierOptions& options() const { return options_; }
   Timing timing() const;
 
  private:
   void BecomeQuerier(MonoTime now);
+  void Yield(const IpAddress& from, const Query& query, MonoTime now);
+  void NoteVersion(const Query& query, MonoTime now);
+  void UpdateVersion(MonoTime now);
+  bool Outranks(const IpAddress& from) const;
   int startup_query_count() const;
   Duration startup_query_interval() const;
 
@@ -56,10 +67,16 @@ class Querier {
   std::optional<IpAddress> own_;
   std::optional<IpAddress> other_;
   MonoTime other_expires_ = kNever;
+  // Until when `other_` is believed to be there; a third router may keep other_expires_ going.
+  MonoTime named_until_ = kNever;
   MonoTime general_at_ = kNever;
   MonoTime warm_at_ = kNever;
   int startup_left_ = 0;
   bool asked_ = false;
+  // Until when routers that know IGMPv1 or IGMPv2 alone count as present.
+  MonoTime v1_until_ = MonoTime::min();
+  MonoTime v2_until_ = MonoTime::min();
+  Version version_;
   // In force: our own, or adopted from the other querier.
   int robustness_;
   Duration query_interval_;

@@ -21,6 +21,9 @@ namespace {
 
 // IP precedence "internetwork control" (RFC 9776 section 4).
 constexpr int kIgmpTos = 0xc0;
+constexpr uint32_t kAllIgmpV3Routers = 0xe0000016;
+constexpr std::array<uint8_t, 16> kAllMldV2Routers = {0xff, 2, 0, 0, 0, 0, 0, 0,
+                                                      0,    0, 0, 0, 0, 0, 0, 0x16};
 // RFC 2113 and RFC 2711; the latter with its hop-by-hop header, whose next header the kernel fills
 // in.
 constexpr std::array<uint8_t, 4> kRouterAlertIpv4 = {0x94, 0x04, 0x00, 0x00};
@@ -44,6 +47,12 @@ absl::Status ReceiveNothing(int fd) {
   sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
   const sock_fprog program = {1, &none};
   return SetOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, "filter");
+}
+
+template <typename Request>
+absl::Status Join(int fd, int level, int option, const Request& request) {
+  if (setsockopt(fd, level, option, &request, sizeof request) == 0) return absl::OkStatus();
+  return errno == EADDRINUSE ? absl::OkStatus() : SocketError("join as a router");
 }
 
 template <typename Info>
@@ -89,6 +98,19 @@ absl::Status QuerySender::OpenIpv6() {
       SetOption(ipv6_fd_, IPPROTO_IPV6, IPV6_HOPOPTS, kRouterAlertIpv6, "IPV6_HOPOPTS"));
   RETURN_IF_ERROR(SetOption(ipv6_fd_, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, 1, "IPV6_MULTICAST_HOPS"));
   return SetOption(ipv6_fd_, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1, "IPV6_MULTICAST_LOOP");
+}
+
+absl::Status QuerySender::JoinAsRouter(uint32_t ifindex) {
+  ip_mreqn ipv4 = {};
+  ipv4.imr_multiaddr.s_addr = htonl(kAllIgmpV3Routers);
+  ipv4.imr_ifindex = static_cast<int>(ifindex);
+  ipv6_mreq ipv6 = {};
+  std::copy(kAllMldV2Routers.begin(), kAllMldV2Routers.end(), ipv6.ipv6mr_multiaddr.s6_addr);
+  ipv6.ipv6mr_interface = ifindex;
+  const absl::Status joined = Join(ipv4_fd_, IPPROTO_IP, IP_ADD_MEMBERSHIP, ipv4);
+  if (ipv6_fd_ < 0) return joined;
+  const absl::Status joined6 = Join(ipv6_fd_, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, ipv6);
+  return joined.ok() ? joined6 : joined;
 }
 
 absl::Status QuerySender::Send(const SendQuery& query, uint32_t ifindex) {

@@ -29,7 +29,7 @@ struct ReconcilerOptions {
   // A session that has been live for as long begins again with the shortest wait.
   Duration stable_after = 10s;
   // RFC 9777 section 9.4: robustness 2 * 125 s + 10 s. What is not known for longer is absent.
-  Duration listener_interval = 260s;
+  Duration listener_interval = 270s;
   // After our own start: wait as long for every sender's list before a session is placed.
   Duration startup_wait = 2s;
   // Station answers older than this are asked again.

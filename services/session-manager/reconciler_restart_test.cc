@@ -64,7 +64,7 @@ TEST_F(RestartTest, ASyncedEmptyTableEndsAfterTheLinger) {
 
 TEST_F(RestartTest, AWatcherThatStaysAwayEndsItAfterTheListenerInterval) {
   world().KillWatcher(0);
-  world().Advance(259s);
+  world().Advance(269s);
   EXPECT_EQ(world().StateOf(group_), State::kLive);
   world().Advance(5s);
   EXPECT_THAT(world().Running(), IsEmpty());
@@ -132,7 +132,7 @@ TEST_F(RestartTest, ANewManagerEndsWhatNobodyHearsOnceItKnows) {
 TEST_F(RestartTest, ANewManagerThatHearsOfNoWatcherEndsAfterTheListenerInterval) {
   world().KillWatcher(0);
   world().RestartManagerBlind();
-  world().Advance(259s);
+  world().Advance(269s);
   EXPECT_EQ(world().StateOf(group_), State::kLive);
   world().Advance(5s);
   EXPECT_THAT(world().Running(), IsEmpty());

@@ -89,9 +89,12 @@ absl::Status PacketSocket::Configure(std::span<const sock_filter> filter) {
   RETURN_IF_ERROR(SetFilter(filter));
   RETURN_IF_ERROR(SetFlag(fd_, SOL_PACKET, PACKET_AUXDATA, "PACKET_AUXDATA"));
   RETURN_IF_ERROR(SetFlag(fd_, SOL_SOCKET, SO_TIMESTAMPNS, "SO_TIMESTAMPNS"));
-  // Room for a burst of reports after a general query; the kernel's limit may lower it.
-  const int room = 4 << 20;
-  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  // Room for a burst of reports after a general query. Without CAP_NET_ADMIN the kernel's limit may
+  // lower it.
+  const int room = 8 << 20;
+  if (setsockopt(fd_, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0) {
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
   // Only ETH_P_ALL also sees what this host sends.
   sockaddr_ll any = {};
   any.sll_family = AF_PACKET;

@@ -21,6 +21,7 @@ constexpr uint8_t kTypeReportV1 = 0x12;
 constexpr uint8_t kTypeReportV2 = 0x16;
 constexpr uint8_t kTypeLeaveV2 = 0x17;
 constexpr uint8_t kTypeReportV3 = 0x22;
+constexpr uint8_t kTypeSolicitation = 0x31;  // RFC 4286
 
 constexpr size_t kShortBytes = 8;
 constexpr auto kFamily = IpAddress::Family::kIpv4;
@@ -65,7 +66,7 @@ Result<Query, DropReason> ParseQuery(ByteReader& reader, uint8_t code, size_t si
 
 bool IsIgmpType(uint8_t type) {
   return type == kTypeQuery || type == kTypeReportV1 || type == kTypeReportV2 ||
-         type == kTypeLeaveV2 || type == kTypeReportV3;
+         type == kTypeLeaveV2 || type == kTypeReportV3 || type == kTypeSolicitation;
 }
 
 // IGMPv1 knows no Router Alert, neither in its reports nor in its queries.
@@ -116,7 +117,9 @@ Result<Message, DropReason> ParseIgmp(Bytes packet) {
   if (!reader.ok()) return DropReason::kTruncated;
   if (!IsIgmpType(type)) return DropReason::kNotMembership;
   if (ttl != 1) return DropReason::kHopLimit;
-  if (!IsPossibleSource(from)) return DropReason::kSource;
+  if (!IsPossibleSource(from)) {
+    return type == kTypeQuery ? DropReason::kQuerySource : DropReason::kSource;
+  }
   if (NeedsRouterAlert(type, code, message.size()) && !HasRouterAlert(options)) {
     return DropReason::kRouterAlert;
   }
@@ -124,6 +127,7 @@ Result<Message, DropReason> ParseIgmp(Bytes packet) {
 
   if (type == kTypeQuery) return Envelope(from, to, ParseQuery(reader, code, message.size()));
   if (type == kTypeReportV3) return Envelope(from, to, ReadReport(reader, Version::kIgmpV3));
+  if (type == kTypeSolicitation) return Message{from, to, RouterSolicitation{}};
   const Version version = type == kTypeReportV1 ? Version::kIgmpV1 : Version::kIgmpV2;
   return Envelope(from, to, ReadOlderReport(reader, version, type == kTypeLeaveV2));
 }

@@ -13,7 +13,7 @@ namespace headwater::membership {
 //
 // Reads a whole IPv4 packet, from its header on; bytes after its total length (Ethernet padding)
 // are ignored. Checked: header checksum, no fragment, TTL 1, Router Alert (but not of IGMPv1, which
-// has none), IGMP checksum, lengths. A report from 0.0.0.0 is taken: RFC 9776 section 4.2.13
+// has none), IGMP checksum, lengths. A report from 0.0.0.0 is taken: RFC 9776 section 4.2.14
 // demands it.
 Result<Message, DropReason> ParseIgmp(Bytes packet);
 

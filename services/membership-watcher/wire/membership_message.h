@@ -19,7 +19,11 @@ constexpr bool IsOlder(Version version) {
   return version != Version::kIgmpV3 && version != Version::kMldV2;
 }
 
-// Multicast address record types of RFC 9777 section 5.2.12; IGMPv3 has the same numbers.
+constexpr bool IsMld(Version version) {
+  return version == Version::kMldV1 || version == Version::kMldV2;
+}
+
+// Multicast address record types of RFC 9777 section 5.2.13; IGMPv3 has the same numbers.
 enum class RecordType : uint8_t {
   kIsInclude = 1,
   kIsExclude = 2,
@@ -64,10 +68,15 @@ struct Query {
   bool operator==(const Query&) const = default;
 };
 
+// Somebody wants to know where the routers are (RFC 4286 section 3.2).
+struct RouterSolicitation {
+  bool operator==(const RouterSolicitation&) const = default;
+};
+
 struct Message {
   IpAddress from;
   IpAddress to;
-  std::variant<Query, Report> body;
+  std::variant<Query, Report, RouterSolicitation> body;
 
   bool operator==(const Message&) const = default;
 };
@@ -80,6 +89,7 @@ enum class DropReason : uint8_t {
   kFragment,
   kHopLimit,     // hop limit or TTL other than 1: it came through a router
   kSource,       // not a link-local IPv6 source, or an impossible IPv4 one
+  kQuerySource,  // the same, of a query: worth a warning (RFC 9777 section 5.1.14)
   kRouterAlert,  // no Router Alert option where the RFC demands it
   kChecksum,
   kGroup,  // the group is not a multicast address
@@ -88,8 +98,8 @@ inline constexpr int kDropReasonCount = static_cast<int>(DropReason::kGroup) + 1
 
 constexpr std::string_view Name(DropReason reason) {
   constexpr std::string_view kNames[kDropReasonCount] = {
-      "not_membership", "truncated",    "bad_header", "fragment", "hop_limit",
-      "source",         "router_alert", "checksum",   "group",
+      "not_membership", "truncated",    "bad_header",   "fragment", "hop_limit",
+      "source",         "query_source", "router_alert", "checksum", "group",
   };
   return kNames[static_cast<size_t>(reason)];
 }

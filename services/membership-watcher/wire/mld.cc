@@ -19,12 +19,14 @@ constexpr uint8_t kTypeQuery = 130;
 constexpr uint8_t kTypeReportV1 = 131;
 constexpr uint8_t kTypeDone = 132;
 constexpr uint8_t kTypeReportV2 = 143;
+constexpr uint8_t kTypeSolicitation = 152;  // RFC 4286
 
 constexpr size_t kV1Bytes = 24;
 constexpr auto kFamily = IpAddress::Family::kIpv6;
 
 bool IsMldType(uint8_t type) {
-  return type == kTypeQuery || type == kTypeReportV1 || type == kTypeDone || type == kTypeReportV2;
+  return type == kTypeQuery || type == kTypeReportV1 || type == kTypeDone ||
+         type == kTypeReportV2 || type == kTypeSolicitation;
 }
 
 // Whether the options hold a Router Alert whose value is 0, "MLD message" (RFC 2711).
@@ -94,12 +96,15 @@ Result<Message, DropReason> ParseMld(Bytes packet) {
   if (!reader.ok()) return DropReason::kTruncated;
   if (!IsMldType(type)) return DropReason::kNotMembership;
   if (hop_limit != 1) return DropReason::kHopLimit;
-  if (!from.IsLinkLocal()) return DropReason::kSource;
+  if (!from.IsLinkLocal()) {
+    return type == kTypeQuery ? DropReason::kQuerySource : DropReason::kSource;
+  }
   if (!router_alert) return DropReason::kRouterAlert;
   if (Ipv6Checksum(from.bytes(), to.bytes(), kIcmpV6, message) != 0) return DropReason::kChecksum;
 
   if (type == kTypeQuery) return Envelope(from, to, ParseQuery(reader, message.size()));
   if (type == kTypeReportV2) return Envelope(from, to, ReadReport(reader, Version::kMldV2));
+  if (type == kTypeSolicitation) return Message{from, to, RouterSolicitation{}};
   // RFC 2710 section 3: like a query of 24 bytes.
   reader.Skip(4);
   return Envelope(from, to, ReadOlderReport(reader, Version::kMldV1, type == kTypeDone));

@@ -10,8 +10,7 @@ namespace headwater::membership {
 namespace {
 
 IpAddress::Family FamilyOf(Version version) {
-  return version == Version::kMldV1 || version == Version::kMldV2 ? IpAddress::Family::kIpv6
-                                                                  : IpAddress::Family::kIpv4;
+  return IsMld(version) ? IpAddress::Family::kIpv6 : IpAddress::Family::kIpv4;
 }
 
 // False when fewer than `count` are there: nothing is made room for that has not come.
@@ -71,7 +70,7 @@ Result<Report, DropReason> ReadReport(ByteReader& reader, Version version) {
     }
     reader.Skip(aux_bytes);
     if (!reader.ok()) return DropReason::kTruncated;
-    // RFC 9777 section 5.2.12, RFC 9776 section 4.2.12: unrecognised types are ignored, the others
+    // RFC 9777 section 5.2.13, RFC 9776 section 4.2.13: unrecognised types are ignored, the others
     // of the same report count.
     if (type < 1 || type > 6) continue;
     if (!record.group.IsMulticast()) return DropReason::kGroup;

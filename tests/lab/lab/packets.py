@@ -228,7 +228,7 @@ def _dissect_ipv4(packet: Packet, data: bytes) -> Optional[Packet]:
     body = data[4 * (data[0] & 15) :]
     if struct.unpack_from("!H", data, 6)[0] & 0x1FFF:
         return packet  # a later fragment has no port
-    if data[9] == 2:
+    if data[9] == 2 and body[0] in (0x11, 0x12, 0x16, 0x17, 0x22):
         packet.kind = "query" if body[0] == 0x11 else "report"
         packet.payload = body
         return packet

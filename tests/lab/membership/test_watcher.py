@@ -12,8 +12,8 @@ GROUP4 = "239.192.0.1"
 SSM6, SOURCE6 = "ff3e::8000:1", "2001:db8:d0be:f00d::1"
 SSM4, SOURCE4 = "232.1.2.3", "192.168.10.1"
 BOTH = pytest.mark.parametrize("group", [GROUP6, GROUP4])
-# What a router's kernel is a member of anyway: all nodes, its own solicited-node groups.
-ORDINARY = ("ff01::1", "ff02::1", "224.0.0.1")
+# What a router is a member of anyway: all nodes, its own solicited-node groups, and by its role all routers that know the newest versions.
+ORDINARY = ("ff01::1", "ff02::1", "224.0.0.1", "ff02::16", "224.0.0.22")
 
 
 def ordinary(group: str) -> bool:
