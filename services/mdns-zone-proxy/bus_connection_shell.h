@@ -22,7 +22,7 @@ struct BusMessageDeleter {
 using BusMessage = std::unique_ptr<sd_bus_message, BusMessageDeleter>;
 
 // A connection to one message bus by its socket, on the loop: nothing waits, not for the socket,
-// not for the greeting, not for an answer (docs/adr/0010). It ends once, by Close or with
+// not for the greeting, not for an answer (docs/adr/0011). It ends once, by Close or with
 // `on_down`, and is never used again after that. Loop thread.
 class BusConnection {
  public:
