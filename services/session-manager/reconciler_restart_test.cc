@@ -75,7 +75,7 @@ TEST_F(RestartTest, ALinkThatGoesDownEndsNothingForTheListenerInterval) {
   world().Leave(group_, "lan");
   world().Advance(200s);
   EXPECT_EQ(world().StateOf(group_), State::kLive);
-  world().Advance(70s);
+  world().Advance(80s);
   EXPECT_THAT(world().Running(), IsEmpty());
 }
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE / "membership")]
+sys.path[:0] = [str(HERE / "membership"), str(HERE)]
 
 from conftest import Watcher  # noqa: E402
 

@@ -280,3 +280,22 @@ def test_a_router_advertises_itself_and_says_when_it_ends(start):
     watcher.process.stop(10)
     kinds = [kind_of(p) for p in rdpcap(str(capture.path))]
     assert 0x32 in kinds and 153 in kinds
+
+
+def test_addresses_change_and_the_link_flaps_while_packets_flow(start):
+    watcher, capture, wire = start(SHORT)
+    leg = watcher.host.leg
+    for step in range(12):
+        wire.report(IS_EX, GROUP6)
+        wire.report(IS_EX, GROUP4)
+        if step == 3:
+            watcher.host.ns.ip(f"address del {leg.ipv4}/24 dev lan")
+        if step == 6:
+            watcher.host.ns.ip("address add 192.168.10.99/24 brd + dev lan")
+        if step == 8:
+            watcher.host.ns.ip("link set lan down", "link set lan up")
+        let_pass(0.3)
+    wait_until(lambda: watcher.group(GROUP6) and watcher.group(GROUP4), 5)
+    watcher.wait_synced()
+    assert watcher.link("lan").get("querier_ipv4") == "192.168.10.99"
+    wait_until(lambda: queries(capture, GENERAL4)[-1].source == "192.168.10.99", 5)
