@@ -108,8 +108,10 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
   } else {
     const Report& report = std::get<Report>(message->body);
     ++stats_.reports[static_cast<size_t>(report.version)];
-    // What our own host says, as a router at least of ff02::16, tells nothing of the link.
-    if (message->from != QuerierFor(message->from).own_address()) report_heard_ = now;
+    // What our own host says, as a router at least of ff02::16, tells nothing of the link; nor what
+    // the switch itself says, which has no address.
+    const IpAddress& from = message->from;
+    if (from != QuerierFor(from).own_address() && !from.IsUnspecified()) report_heard_ = now;
     const uint64_t refused = table_.refused();
     std::vector<TableEvent> events;
     table_.OnReport(message->from, report, timings(), now, received, events);

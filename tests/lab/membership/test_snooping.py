@@ -62,10 +62,13 @@ def test_a_port_that_gets_no_reports_raises_the_alarm(lab, make_watcher):
     watcher = a_watcher(lab, make_watcher, True, 'advertisement_interval = "0s"\n')
     wait_until(lambda: watcher.link("lan").get("querier_ipv4") == "192.168.10.1", 15)
     # A switch that sends reports to the querier's port alone. (A Linux bridge sends them to every member of ff02::16 as well, as we are.)
-    port = watcher.host.leg.port
-    lab.switch.run("tc", "qdisc", "add", "dev", port, "clsact")
-    for mac in ("01:00:5e:00:00:16", "33:33:00:00:00:16"):
-        lab.switch.run("tc", "filter", "add", "dev", port, "egress", "flower", "dst_mac", mac, "action", "drop")
+    reports = "ether daddr { 01:00:5e:00:00:16, 33:33:00:00:00:16 }"
+    for rule in (
+        "add table bridge switch",
+        "add chain bridge switch out { type filter hook forward priority 0; }",
+        f"add rule bridge switch out oifname {watcher.host.leg.port} {reports} drop",
+    ):
+        lab.switch.run("nft", rule)
     alice = lab.host("alice", lab.links["lan"])
     with alice.join(GROUP6), alice.join(GROUP4):
         let_pass(1)
