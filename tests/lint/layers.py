@@ -188,6 +188,20 @@ def check_texts(tree: Tree) -> None:
                 tree.breach(name, number, "white space at the end of the line")
 
 
+def check_names(tree: Tree) -> None:
+    """The lab's modules are imported by their names alone: two of one name are one to pytest."""
+    seen: dict[str, str] = {}
+    for name in tree.files:
+        module = name.rsplit("/", 1)[-1]
+        if not name.startswith("tests/lab/") or not module.endswith(".py") or module in ("conftest.py", "__init__.py"):
+            continue
+        # What is in a package has the package's name before its own.
+        if name.startswith("tests/lab/lab/"):
+            continue
+        if seen.setdefault(module, name) != name:
+            tree.breach(name, 1, f"{seen[module]} has the same name")
+
+
 def check_metrics(tree: Tree) -> None:
     """Every metric in the code is described in docs/metrics.md, and the other way round."""
     pages = [n for n in tree.files if n == "docs/metrics.md"]
@@ -211,7 +225,7 @@ def check_metrics(tree: Tree) -> None:
         tree.breach(*described[metric], f"{metric} is in no service's code")
 
 
-CHECKS = (check_layers, check_clocks, check_sizes, check_texts, check_metrics)
+CHECKS = (check_layers, check_clocks, check_sizes, check_texts, check_names, check_metrics)
 
 
 def main() -> int:

@@ -73,6 +73,12 @@ def test_a_core_that_reaches_io_through_a_shells_header_is_red(tmp_path):
     assert any("reaches I/O" in breach for breach in breaches(tmp_path, files))
 
 
+def test_two_lab_modules_of_one_name_are_red(tmp_path):
+    files = {"tests/lab/main/test_faults.py": "", "tests/lab/bridge/test_faults.py": "", "tests/lab/lab/test_faults.py": ""}
+    found = breaches(tmp_path, files)
+    assert len(found) == 1 and "tests/lab/bridge/test_faults.py has the same name" in found[0]
+
+
 def test_metrics_and_their_pages_are_compared_both_ways(tmp_path):
     files = {
         "services/a/thing_metrics.cc": 'Name("headwater_a_known_total"); Name("headwater_a_unknown_total");\n',
