@@ -2,27 +2,14 @@
 
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <nftables/libnftables.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <string_view>
 #include <utility>
 
+#include "services/common/base/absl_text.h"
+
 namespace headwater::zone {
-namespace {
-
-// libnftables writes "Error: what", then the statement and marks under it.
-std::string FirstLine(const char* text) {
-  std::string_view line(text == nullptr ? "" : text);
-  line = line.substr(0, line.find('\n'));
-  const size_t begin = line.find("Error: ");
-  if (begin != std::string_view::npos)
-    line.remove_prefix(begin + std::string_view("Error: ").size());
-  return std::string(line);
-}
-
-}  // namespace
 
 bool HasNetAdmin() {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -31,14 +18,9 @@ bool HasNetAdmin() {
   return (sets[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN)) != 0;
 }
 
-void NftShell::ContextDeleter::operator()(nft_ctx* context) const { nft_ctx_free(context); }
-
-NftShell::NftShell(Logger& log) : log_(log), context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
-  nft_ctx_buffer_output(context_.get());
-  nft_ctx_buffer_error(context_.get());
+absl::Status NftShell::Run(const std::string& script) {
+  return nft_.ok() ? (*nft_)->Run(script).status() : nft_.status();
 }
-
-NftShell::~NftShell() = default;
 
 void NftShell::Apply(const FirewallSets& wanted) {
   const FirewallSets before = installed_;
@@ -63,7 +45,8 @@ void NftShell::ApplyOne(const NftSet& set, const std::set<FirewallElement>* want
   if (wanted != nullptr) to[set] = *wanted;
   const std::string script = FirewallScript(from, to);
   if (script.empty()) return;
-  if (nft_run_cmd_from_buffer(context_.get(), script.c_str()) == 0) {
+  const absl::Status done = Run(script);
+  if (done.ok()) {
     errors_.erase(set);
     if (wanted != nullptr) {
       installed_[set] = *wanted;
@@ -75,7 +58,7 @@ void NftShell::ApplyOne(const NftSet& set, const std::set<FirewallElement>* want
   ++failures_;
   // Nobody knows what is in it now: the next time it is emptied first.
   installed_.erase(set);
-  const std::string error = FirstLine(nft_ctx_get_error_buffer(context_.get()));
+  const std::string error(FromAbsl(done.message()));
   if (std::exchange(errors_[set], error) == error) return;
   log_.Error("cannot fill nftables set",
              {{"set", fmt::format("{} {} {}", set.family, set.table, set.set)}, {"error", error}});

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <map>
@@ -8,9 +8,8 @@
 #include <string>
 
 #include "services/common/log/logger.h"
+#include "services/common/nft/nft_shell.h"
 #include "services/mdns-zone-proxy/firewall.h"
-
-struct nft_ctx;
 
 namespace headwater::zone {
 
@@ -21,8 +20,7 @@ bool HasNetAdmin();
 // administrator's and must be there. Loop thread: the kernel answers at once.
 class NftShell {
  public:
-  explicit NftShell(Logger& log);
-  ~NftShell();
+  explicit NftShell(Logger& log) : log_(log), nft_(Nft::Open()) {}
 
   // Sets that are not in `wanted` any more are emptied and left alone; those that could not be
   // filled wait for Refill.
@@ -38,13 +36,11 @@ class NftShell {
   uint64_t failures() const { return failures_; }
 
  private:
-  struct ContextDeleter {
-    void operator()(nft_ctx* context) const;
-  };
+  absl::Status Run(const std::string& script);
   void ApplyOne(const NftSet& set, const std::set<FirewallElement>* wanted);
 
   Logger& log_;
-  std::unique_ptr<nft_ctx, ContextDeleter> context_;
+  absl::StatusOr<std::unique_ptr<Nft>> nft_;
   FirewallSets installed_;
   FirewallSets wanted_;
   std::map<NftSet, std::string> errors_;
