@@ -121,57 +121,14 @@ CREATE TABLE dvb_service (
 
 }  // namespace
 
-Database::Statement::Statement(Database& database, const char* sql) {
-  failed_ = sqlite3_prepare_v2(database.db_, sql, -1, &statement_, nullptr) != SQLITE_OK;
-}
-
-Database::Statement::~Statement() { sqlite3_finalize(statement_); }
-
-Database::Statement& Database::Statement::Bind(int64_t value) {
-  failed_ |= sqlite3_bind_int64(statement_, ++bound_, value) != SQLITE_OK;
-  return *this;
-}
-
-Database::Statement& Database::Statement::Bind(const std::string& text) {
-  failed_ |= sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
-                               SQLITE_TRANSIENT) != SQLITE_OK;
-  return *this;
-}
-
-bool Database::Statement::Step() {
-  if (failed_) return false;
-  const int result = sqlite3_step(statement_);
-  failed_ = result != SQLITE_ROW && result != SQLITE_DONE;
-  return result == SQLITE_ROW;
-}
-
-void Database::Statement::Reset() {
-  sqlite3_reset(statement_);
-  bound_ = 0;
-}
-
-int64_t Database::Statement::Integer(int column) const {
-  return sqlite3_column_int64(statement_, column);
-}
-
-std::string_view Database::Statement::View(int column) const {
-  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-  if (text == nullptr) return {};
-  return {text, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
-}
-
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path) {
-  std::unique_ptr<Database> database(new Database(path));
   if (path != ":memory:") {
     std::error_code ignored;  // opening the file tells the reason
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   }
-  if (sqlite3_open_v2(path.c_str(), &database->db_,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                      nullptr) != SQLITE_OK) {
-    return database->Error("cannot be opened");
-  }
-  sqlite3_busy_timeout(database->db_, 1000);
+  ASSIGN_OR_RETURN(sqlite::Handle handle,
+                   sqlite::Open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  std::unique_ptr<Database> database(new Database(path, std::move(handle)));
   // With room for what a refresh of a large directory touches: else its pages are written twice.
   RETURN_IF_ERROR(database->Run(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;"));
@@ -179,30 +136,26 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path
   return database;
 }
 
-Database::~Database() { sqlite3_close(db_); }
-
 absl::Status Database::Error(const std::string& what) const {
-  return absl::UnavailableError(fmt::format("{}: {}: {}", path_, what, sqlite3_errmsg(db_)));
+  return sqlite::Error(path_, what, handle());
 }
 
 absl::Status Database::Run(const std::string& sql) {
-  if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
-    return Error("cannot be written");
-  return absl::OkStatus();
+  return sqlite::Run(handle(), sql) ? absl::OkStatus() : Error("cannot be written");
 }
 
 absl::Status Database::Transaction(const std::function<absl::Status()>& write) {
   RETURN_IF_ERROR(Run("BEGIN IMMEDIATE"));
   absl::Status status = write();
   if (status.ok()) status = Run("COMMIT");
-  if (!status.ok()) sqlite3_exec(db_, "ROLLBACK", nullptr, nullptr, nullptr);
+  if (!status.ok()) sqlite::Run(handle(), "ROLLBACK");
   return status;
 }
 
 absl::Status Database::Migrate() {
   int64_t version = 0;
   {
-    Statement statement(*this, "PRAGMA user_version");
+    sqlite::Statement statement(handle(), "PRAGMA user_version");
     if (statement.Step()) version = statement.Integer(0);
     if (statement.failed()) return Error("is no database");
   }
@@ -231,8 +184,8 @@ absl::Status Database::NormaliseIdentities() {
   };
   std::vector<Change> changes;
   {
-    Statement statement(
-        *this, "SELECT id, directory, identity FROM station_number WHERE identity LIKE 'url:%'");
+    sqlite::Statement statement(
+        handle(), "SELECT id, directory, identity FROM station_number WHERE identity LIKE 'url:%'");
     while (statement.Step()) {
       const std::string identity = statement.Text(2);
       std::string normalised = "url:" + NormalisedUrl(std::string_view(identity).substr(4));
@@ -242,9 +195,10 @@ absl::Status Database::NormaliseIdentities() {
     if (statement.failed()) return Error("cannot be read");
   }
   // Where the other way to write the URL has a number too, that number stays the station's.
-  Statement update(*this,
-                   "UPDATE station_number SET identity = ?1 WHERE id = ?2 AND NOT EXISTS (SELECT 1 "
-                   "FROM station_number WHERE directory = ?3 AND identity = ?1)");
+  sqlite::Statement update(
+      handle(),
+      "UPDATE station_number SET identity = ?1 WHERE id = ?2 AND NOT EXISTS (SELECT 1 "
+      "FROM station_number WHERE directory = ?3 AND identity = ?1)");
   for (const Change& change : changes) {
     update.Bind(change.identity).Bind(change.id).Bind(change.directory).Step();
     update.Reset();

@@ -8,8 +8,8 @@ namespace headwater::directory_resolver {
 
 absl::StatusOr<DvbLineups> DvbStore::Load() {
   DvbLineups lineups;
-  Database::Statement carriers(
-      database_,
+  sqlite::Statement carriers(
+      database_.handle(),
       "SELECT tuner, id, system, frequency_khz, position, voltage, original_network_id, "
       "transport_stream_id, name FROM dvb_carrier ORDER BY tuner, id");
   // The carriers' places, for their services.
@@ -28,8 +28,8 @@ absl::StatusOr<DvbLineups> DvbStore::Load() {
     carrier.name = carriers.Text(8);
     places[{tuner, carrier.id}] = lineup.size() - 1;
   }
-  Database::Statement services(
-      database_,
+  sqlite::Statement services(
+      database_.handle(),
       "SELECT tuner, carrier, id, type, name, provider, scrambled, channel_number "
       "FROM dvb_service ORDER BY tuner, carrier, id");
   while (services.Step()) {
@@ -49,7 +49,7 @@ absl::StatusOr<DvbLineups> DvbStore::Load() {
 
 absl::StatusOr<std::map<std::string, absl::Time>> DvbStore::LoadTimes() {
   std::map<std::string, absl::Time> times;
-  Database::Statement row(database_, "SELECT tuner, told FROM dvb_tuner");
+  sqlite::Statement row(database_.handle(), "SELECT tuner, told FROM dvb_tuner");
   while (row.Step()) times[row.Text(0)] = FromStoredTime(row.Integer(1));
   if (row.failed()) return database_.Error("cannot be read");
   return times;
@@ -61,16 +61,16 @@ absl::Status DvbStore::Save(const std::string& tuner, const std::vector<DvbCarri
   for (const char* sql :
        {"DELETE FROM dvb_tuner WHERE tuner = ?", "DELETE FROM dvb_carrier WHERE tuner = ?",
         "DELETE FROM dvb_service WHERE tuner = ?"}) {
-    Database::Statement statement(database_, sql);
+    sqlite::Statement statement(database_.handle(), sql);
     statement.Bind(tuner).Step();
     failed = failed || statement.failed();
   }
-  Database::Statement told(database_, "INSERT INTO dvb_tuner VALUES (?, ?)");
+  sqlite::Statement told(database_.handle(), "INSERT INTO dvb_tuner VALUES (?, ?)");
   if (!carriers.empty()) told.Bind(tuner).Bind(ToStoredTime(now)).Step();
-  Database::Statement carrier_row(database_,
-                                  "INSERT INTO dvb_carrier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  Database::Statement service_row(database_,
-                                  "INSERT INTO dvb_service VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  sqlite::Statement carrier_row(database_.handle(),
+                                "INSERT INTO dvb_carrier VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  sqlite::Statement service_row(database_.handle(),
+                                "INSERT INTO dvb_service VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
   for (const DvbCarrier& carrier : carriers) {
     carrier_row.Bind(tuner).Bind(carrier.id).Bind(carrier.system).Bind(carrier.frequency_khz);
     carrier_row.Bind(carrier.position).Bind(carrier.voltage).Bind(carrier.original_network_id);

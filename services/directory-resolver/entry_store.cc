@@ -35,7 +35,7 @@ std::vector<std::string> Lines(std::string_view text) {
   return lines;
 }
 
-void Write(Database::Statement& statement, const std::string& directory, EntryStore::Kind kind,
+void Write(sqlite::Statement& statement, const std::string& directory, EntryStore::Kind kind,
            const LineupStation& station) {
   statement.Bind(directory).Bind(station.identity).Bind(static_cast<int>(kind));
   statement.Bind(station.number.value_or(0)).Bind(station.title);
@@ -51,8 +51,8 @@ void Write(Database::Statement& statement, const std::string& directory, EntrySt
 
 absl::StatusOr<std::vector<LineupStation>> EntryStore::Load(const std::string& directory,
                                                             Kind kind) {
-  Database::Statement row(
-      database_,
+  sqlite::Statement row(
+      database_.handle(),
       "SELECT identity, number, title, urls, tags, homepage, logo_url, codec, bits_per_second, "
       "votes, country, language FROM entry WHERE directory = ? AND added = ? ORDER BY identity");
   row.Bind(directory).Bind(static_cast<int>(kind));
@@ -78,14 +78,14 @@ absl::StatusOr<std::vector<LineupStation>> EntryStore::Load(const std::string& d
 
 absl::Status EntryStore::Save(const std::string& directory, Kind kind,
                               const LineupStation& station) {
-  Database::Statement statement(database_, kUpsert);
+  sqlite::Statement statement(database_.handle(), kUpsert);
   Write(statement, directory, kind, station);
   return statement.failed() ? database_.Error("a station cannot be saved") : absl::OkStatus();
 }
 
 absl::Status EntryStore::Remove(const std::string& directory, Kind kind,
                                 const std::string& identity) {
-  Database::Statement statement(database_, kDelete);
+  sqlite::Statement statement(database_.handle(), kDelete);
   statement.Bind(directory).Bind(identity).Bind(static_cast<int>(kind)).Step();
   return statement.failed() ? database_.Error("a station cannot be removed") : absl::OkStatus();
 }
@@ -94,8 +94,8 @@ absl::Status EntryStore::Apply(const std::string& directory,
                                const std::vector<LineupStation>& before,
                                const std::vector<LineupStation>& after,
                                const std::vector<FeedChange>& changes) {
-  Database::Statement upsert(database_, kUpsert);
-  Database::Statement remove(database_, kDelete);
+  sqlite::Statement upsert(database_.handle(), kUpsert);
+  sqlite::Statement remove(database_.handle(), kDelete);
   for (const FeedChange& change : changes) {
     if (change.kind == FeedChange::Kind::kRemoved) {
       remove.Bind(directory)
@@ -112,8 +112,8 @@ absl::Status EntryStore::Apply(const std::string& directory,
 }
 
 absl::StatusOr<std::map<std::string, FeedState>> EntryStore::LoadStates() {
-  Database::Statement row(
-      database_,
+  sqlite::Statement row(
+      database_.handle(),
       "SELECT directory, fingerprint, etag, last_modified, last_attempt, last_success, error, "
       "entries, filtered, unusable, over_limit FROM feed");
   std::map<std::string, FeedState> states;
@@ -135,8 +135,8 @@ absl::StatusOr<std::map<std::string, FeedState>> EntryStore::LoadStates() {
 }
 
 absl::Status EntryStore::SaveState(const std::string& directory, const FeedState& state) {
-  Database::Statement statement(
-      database_, "INSERT OR REPLACE INTO feed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  sqlite::Statement statement(
+      database_.handle(), "INSERT OR REPLACE INTO feed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   statement.Bind(directory).Bind(state.fingerprint).Bind(state.etag).Bind(state.last_modified);
   statement.Bind(ToStoredTime(state.last_attempt)).Bind(ToStoredTime(state.last_success));
   statement.Bind(state.error).Bind(state.counts.entries).Bind(state.counts.filtered);

@@ -13,8 +13,8 @@ absl::Time FromStoredTime(int64_t seconds) {
 }
 
 absl::StatusOr<std::vector<NumberRecord>> StationStore::LoadNumbers() {
-  Database::Statement statement(
-      database_, "SELECT number, directory, identity FROM station_number ORDER BY id");
+  sqlite::Statement statement(database_.handle(),
+                              "SELECT number, directory, identity FROM station_number ORDER BY id");
   std::vector<NumberRecord> records;
   while (statement.Step())
     records.push_back({statement.Unsigned(0), statement.Text(1), statement.Text(2)});
@@ -23,8 +23,8 @@ absl::StatusOr<std::vector<NumberRecord>> StationStore::LoadNumbers() {
 }
 
 absl::Status StationStore::SaveNumbers(const std::vector<NumberRecord>& records, absl::Time now) {
-  Database::Statement statement(
-      database_,
+  sqlite::Statement statement(
+      database_.handle(),
       "INSERT INTO station_number (number, directory, identity, assigned) VALUES (?, ?, ?, ?) "
       "ON CONFLICT (number) DO UPDATE SET directory = excluded.directory, identity = "
       "excluded.identity");
@@ -40,10 +40,9 @@ absl::Status StationStore::SaveNumbers(const std::vector<NumberRecord>& records,
 }
 
 absl::StatusOr<std::map<uint32_t, StoredFormat>> StationStore::LoadFormats() {
-  Database::Statement statement(
-      database_,
-      "SELECT number, encoding, payload_type, clock_rate, channels, fmtp, "
-      "bits_per_second, description, since FROM known_format");
+  sqlite::Statement statement(database_.handle(),
+                              "SELECT number, encoding, payload_type, clock_rate, channels, fmtp, "
+                              "bits_per_second, description, since FROM known_format");
   std::map<uint32_t, StoredFormat> formats;
   while (statement.Step()) {
     StoredFormat& stored = formats[statement.Unsigned(0)];
@@ -63,8 +62,8 @@ absl::StatusOr<std::map<uint32_t, StoredFormat>> StationStore::LoadFormats() {
 
 absl::Status StationStore::SaveFormat(uint32_t number, const StoredFormat& stored) {
   const SdpFormat& format = stored.known.format;
-  Database::Statement statement(
-      database_,
+  sqlite::Statement statement(
+      database_.handle(),
       "INSERT OR REPLACE INTO known_format (number, encoding, payload_type, "
       "clock_rate, channels, fmtp, "
       "bits_per_second, description, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -80,14 +79,15 @@ absl::Status StationStore::SaveFormat(uint32_t number, const StoredFormat& store
 
 absl::StatusOr<StationMarks> StationStore::LoadMarks() {
   StationMarks marks;
-  Database::Statement disabled(database_, "SELECT number FROM disabled_station");
+  sqlite::Statement disabled(database_.handle(), "SELECT number FROM disabled_station");
   while (disabled.Step()) marks.SetDisabled(disabled.Unsigned(0), true);
-  Database::Statement aliases(database_, "SELECT alias, number, favourite FROM station_alias");
+  sqlite::Statement aliases(database_.handle(),
+                            "SELECT alias, number, favourite FROM station_alias");
   while (aliases.Step())
     marks.SetAlias(aliases.Unsigned(0), {aliases.Unsigned(1), aliases.Integer(2) != 0});
-  Database::Statement rows(database_,
-                           "SELECT number, plays, plays_failed, checks, checks_failed, last_ok, "
-                           "last_failed, error, failures_in_row FROM station_health");
+  sqlite::Statement rows(database_.handle(),
+                         "SELECT number, plays, plays_failed, checks, checks_failed, last_ok, "
+                         "last_failed, error, failures_in_row FROM station_health");
   while (rows.Step()) {
     StationHealth health;
     health.plays = static_cast<uint64_t>(rows.Integer(1));
@@ -106,17 +106,17 @@ absl::StatusOr<StationMarks> StationStore::LoadMarks() {
 }
 
 absl::Status StationStore::SaveDisabled(uint32_t number, bool disabled) {
-  Database::Statement statement(database_,
-                                disabled ? "INSERT OR REPLACE INTO disabled_station VALUES (?)"
-                                         : "DELETE FROM disabled_station WHERE number = ?");
+  sqlite::Statement statement(database_.handle(),
+                              disabled ? "INSERT OR REPLACE INTO disabled_station VALUES (?)"
+                                       : "DELETE FROM disabled_station WHERE number = ?");
   statement.Bind(number).Step();
   return statement.failed() ? database_.Error("a mark cannot be saved") : absl::OkStatus();
 }
 
 absl::Status StationStore::SaveAlias(uint32_t alias, const std::optional<StationMarks::Alias>& of) {
-  Database::Statement statement(database_,
-                                of ? "INSERT OR REPLACE INTO station_alias VALUES (?, ?, ?)"
-                                   : "DELETE FROM station_alias WHERE alias = ?");
+  sqlite::Statement statement(database_.handle(),
+                              of ? "INSERT OR REPLACE INTO station_alias VALUES (?, ?, ?)"
+                                 : "DELETE FROM station_alias WHERE alias = ?");
   statement.Bind(alias);
   if (of) statement.Bind(of->number).Bind(of->favourite ? 1 : 0);
   statement.Step();
@@ -124,8 +124,9 @@ absl::Status StationStore::SaveAlias(uint32_t alias, const std::optional<Station
 }
 
 absl::Status StationStore::SaveHealth(uint32_t number, const StationHealth& health) {
-  Database::Statement statement(
-      database_, "INSERT OR REPLACE INTO station_health VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  sqlite::Statement statement(
+      database_.handle(),
+      "INSERT OR REPLACE INTO station_health VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
   statement.Bind(number);
   for (const uint64_t count :
        {health.plays, health.plays_failed, health.checks, health.checks_failed})

@@ -9,7 +9,6 @@
 #include <system_error>
 #include <utility>
 
-#include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/time/clock.h"
 
@@ -48,81 +47,6 @@ constexpr int64_t kRepeated = 1, kAuthenticated = 2;
 constexpr uint64_t kSegmentShare = 8;
 constexpr std::string_view kSuffix = ".db";
 
-absl::Status SqliteError(const std::string& path, const std::string& what, sqlite3* database) {
-  return absl::UnavailableError(
-      ToAbsl(fmt::format("{}: {}: {}", path, what, sqlite3_errmsg(database))));
-}
-
-absl::StatusOr<SqliteHandle> OpenFile(const std::string& path, int flags) {
-  sqlite3* raw = nullptr;
-  const int result = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
-  SqliteHandle handle(raw);
-  if (result != SQLITE_OK) return SqliteError(path, "cannot be opened", raw);
-  sqlite3_busy_timeout(raw, 1000);
-  return handle;
-}
-
-bool Run(sqlite3* database, const char* sql) {
-  return sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
-}
-
-// A prepared statement whose values are bound in order. Bound texts must live until it is stepped.
-class Statement {
- public:
-  Statement(sqlite3* database, const std::string& sql) {
-    good_ = sqlite3_prepare_v2(database, sql.c_str(), -1, &statement_, nullptr) == SQLITE_OK;
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  Statement& Bind(int64_t value) {
-    good_ &= sqlite3_bind_int64(statement_, ++bound_, value) == SQLITE_OK;
-    return *this;
-  }
-  Statement& Bind(const std::string& text) {
-    good_ &= sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
-                               SQLITE_STATIC) == SQLITE_OK;
-    return *this;
-  }
-  Statement& Bind(Bytes bytes) {
-    good_ &= sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
-                               SQLITE_STATIC) == SQLITE_OK;
-    return *this;
-  }
-  Statement& BindNull() {
-    good_ &= sqlite3_bind_null(statement_, ++bound_) == SQLITE_OK;
-    return *this;
-  }
-  bool Step() {
-    if (!good_) return false;
-    const int result = sqlite3_step(statement_);
-    good_ = result == SQLITE_ROW || result == SQLITE_DONE;
-    return result == SQLITE_ROW;
-  }
-  // One without rows.
-  bool Execute() {
-    Step();
-    sqlite3_reset(statement_);
-    bound_ = 0;
-    return good_;
-  }
-  bool good() const { return good_; }
-
-  int64_t Integer(int column) const { return sqlite3_column_int64(statement_, column); }
-  bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
-  std::string Text(int column) const { return std::string(AsText(Blob(column))); }
-  Bytes Blob(int column) const {
-    const auto* data = static_cast<const uint8_t*>(sqlite3_column_blob(statement_, column));
-    return {data, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
-  }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-  int bound_ = 0;
-  bool good_ = false;
-};
-
 std::string Hex(Bytes bytes) {
   std::string text;
   for (const uint8_t byte : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
@@ -134,14 +58,19 @@ std::string Hex(Bytes bytes) {
 std::string KindWord(EventKind kind) { return fmt::format("xxk{}", static_cast<int>(kind)); }
 std::string LinkWord(const std::string& link) { return "xxl" + Hex(AsBytes(link)); }
 std::string SourceWord(const IpAddress& source) { return "xxs" + Hex(source.bytes()); }
-std::string SeverityWord(int severity) { return fmt::format("xxv{}", severity); }
+// Stands at each event of that severity or a graver one: a filter is one list, not a union of
+// several, and an event costs a byte or so for each of its words.
+std::string SeverityWord(int severity_max) { return fmt::format("xxv{}", severity_max); }
 std::string FacilityWord(uint8_t facility) { return fmt::format("xxf{}", facility); }
 
 std::string Words(const Event& event) {
-  return fmt::format("{} {} {} {} {} {} {} {}", event.host, event.app, event.text,
-                     KindWord(event.kind), LinkWord(event.link), SourceWord(event.source),
-                     SeverityWord(event.severity),
-                     event.facility ? FacilityWord(*event.facility) : "");
+  std::string words =
+      fmt::format("{} {} {} {} {} {} {}", event.host, event.app, event.text, KindWord(event.kind),
+                  LinkWord(event.link), SourceWord(event.source),
+                  event.facility ? FacilityWord(*event.facility) : "");
+  for (int severity = event.severity; severity + 1 < static_cast<int>(kSeverities); ++severity)
+    words += " " + SeverityWord(severity);
+  return words;
 }
 
 // In FTS5's language; empty when the filter names nothing that is indexed.
@@ -150,24 +79,21 @@ std::string Query(const EventFilter& filter) {
   const auto add = [&query](const std::string& part) {
     query += (query.empty() ? "" : " AND ") + part;
   };
+  // FTS5 walks the first list and seeks in the others: those that tend to be short come first.
+  if (filter.source) add(SourceWord(*filter.source));
+  if (filter.severity_max && *filter.severity_max + 1u < kSeverities)
+    add(SeverityWord(*filter.severity_max));
   for (const std::string& word : filter.words) {
     const bool prefix = word.ends_with('*');
     add(fmt::format("\"{}\"{}", word.substr(0, word.size() - (prefix ? 1 : 0)), prefix ? "*" : ""));
   }
-  if (filter.source) add(SourceWord(*filter.source));
   if (filter.facility) add(FacilityWord(*filter.facility));
   if (filter.kind) add(KindWord(*filter.kind));
-  if (filter.severity_max && *filter.severity_max + 1u < kSeverities) {
-    std::string any;
-    for (int i = 0; i <= *filter.severity_max; ++i)
-      any += (any.empty() ? "" : " OR ") + SeverityWord(i);
-    add("(" + any + ")");
-  }
   if (!filter.link.empty()) add(LinkWord(filter.link));
   return query;
 }
 
-Event ReadEvent(const Statement& row) {
+Event ReadEvent(const sqlite::Statement& row) {
   Event event{.id = static_cast<uint64_t>(row.Integer(0)),
               .time = absl::FromUnixMicros(row.Integer(1)),
               .link = row.Text(2)};
@@ -221,22 +147,22 @@ struct Limits {
 
 absl::Status SearchSegment(const std::string& path, const EventFilter& filter, const Limits& limits,
                            size_t limit, std::vector<Event>& out) {
-  ASSIGN_OR_RETURN(const SqliteHandle database, OpenFile(path, SQLITE_OPEN_READWRITE));
+  ASSIGN_OR_RETURN(const sqlite::Handle database, sqlite::Open(path, SQLITE_OPEN_READWRITE));
   MonoTime deadline = limits.deadline;
   sqlite3_progress_handler(
       database.get(), 100'000,
       [](void* until) { return MonoNow() > *static_cast<MonoTime*>(until) ? 1 : 0; }, &deadline);
   // A file that is just being made has nothing in it yet.
-  Statement made(database.get(), "SELECT 1 FROM sqlite_master WHERE name = 'word'");
-  if (!made.Step() && made.good()) return absl::OkStatus();
+  sqlite::Statement made(database.get(), "SELECT 1 FROM sqlite_master WHERE name = 'word'");
+  if (!made.Step() && !made.failed()) return absl::OkStatus();
   const std::string query = Query(filter);
   // CROSS: in this order, whatever SQLite thinks of the sizes.
-  Statement rows(database.get(),
-                 query.empty()
-                     ? "SELECT * FROM event WHERE id < ?1 AND id >= ?2 ORDER BY id DESC"
-                     : "SELECT event.* FROM word CROSS JOIN event ON event.id = word.rowid WHERE "
-                       "word.rowid < ?1 AND word.rowid >= ?2 AND word MATCH ?3 "
-                       "ORDER BY word.rowid DESC");
+  sqlite::Statement rows(
+      database.get(),
+      query.empty() ? "SELECT * FROM event WHERE id < ?1 AND id >= ?2 ORDER BY id DESC"
+                    : "SELECT event.* FROM word CROSS JOIN event ON event.id = word.rowid WHERE "
+                      "word.rowid < ?1 AND word.rowid >= ?2 AND word MATCH ?3 "
+                      "ORDER BY word.rowid DESC");
   rows.Bind(static_cast<int64_t>(std::min<uint64_t>(limits.below, INT64_MAX)))
       .Bind(static_cast<int64_t>(limits.at_least));
   if (!query.empty()) rows.Bind(query);
@@ -247,15 +173,13 @@ absl::Status SearchSegment(const std::string& path, const EventFilter& filter, c
     Event event = ReadEvent(rows);
     if (exact.Matches(event)) out.push_back(std::move(event));
   }
-  if (rows.good()) return absl::OkStatus();
+  if (!rows.failed()) return absl::OkStatus();
   if (MonoNow() > deadline)
     return absl::DeadlineExceededError("the search takes too long: narrow it");
-  return SqliteError(path, "cannot be searched", database.get());
+  return sqlite::Error(path, "cannot be searched", database.get());
 }
 
 }  // namespace
-
-void SqliteCloser::operator()(sqlite3* database) const { sqlite3_close(database); }
 
 absl::StatusOr<std::unique_ptr<EventStore>> EventStore::Open(const std::string& folder,
                                                              const StoreOptions& options) {
@@ -263,13 +187,14 @@ absl::StatusOr<std::unique_ptr<EventStore>> EventStore::Open(const std::string& 
   std::filesystem::create_directories(folder, ignored);
   std::unique_ptr<EventStore> store(new EventStore(folder, options));
   for (const auto& [id, path] : ListSegments(folder)) {
-    ASSIGN_OR_RETURN(const SqliteHandle database, OpenFile(path, SQLITE_OPEN_READWRITE));
+    ASSIGN_OR_RETURN(const sqlite::Handle database, sqlite::Open(path, SQLITE_OPEN_READWRITE));
     // Of a sealed file the count stands in its header.
-    Statement count(database.get(),
-                    "SELECT user_version, CASE user_version WHEN 0 THEN (SELECT count(*) FROM "
-                    "event) ELSE 0 END FROM pragma_user_version");
+    sqlite::Statement count(
+        database.get(),
+        "SELECT user_version, CASE user_version WHEN 0 THEN (SELECT count(*) FROM "
+        "event) ELSE 0 END FROM pragma_user_version");
     const bool told = count.Step();
-    if (!told) return SqliteError(path, "is no database", database.get());
+    if (!told) return sqlite::Error(path, "is no database", database.get());
     Segment& segment = store->segments_[id];
     segment = {.path = path,
                .events = static_cast<uint64_t>(count.Integer(0) + count.Integer(1)),
@@ -281,16 +206,18 @@ absl::StatusOr<std::unique_ptr<EventStore>> EventStore::Open(const std::string& 
 }
 
 absl::Status EventStore::Error(const std::string& what) const {
-  return SqliteError(segments_.empty() ? folder_ : segments_.rbegin()->second.path, what,
-                     current_.get());
+  return sqlite::Error(segments_.empty() ? folder_ : segments_.rbegin()->second.path, what,
+                       current_.get());
 }
 
 // Opens the segment of that first event for writing.
 absl::Status EventStore::Begin(uint64_t first_id) {
   Segment& segment = segments_[first_id];
   if (segment.path.empty()) segment.path = fmt::format("{}/{:020}{}", folder_, first_id, kSuffix);
-  ASSIGN_OR_RETURN(current_, OpenFile(segment.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-  if (!Run(current_.get(), kSchema) || !Run(current_.get(), "PRAGMA user_version = 0"))
+  ASSIGN_OR_RETURN(current_,
+                   sqlite::Open(segment.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  if (!sqlite::Run(current_.get(), kSchema) ||
+      !sqlite::Run(current_.get(), "PRAGMA user_version = 0"))
     return Error("cannot be made");
   return absl::OkStatus();
 }
@@ -299,7 +226,7 @@ absl::Status EventStore::Begin(uint64_t first_id) {
 absl::Status EventStore::Seal() {
   const std::string mark = fmt::format("PRAGMA user_version = {}; PRAGMA journal_mode = DELETE",
                                        segments_.rbegin()->second.events);
-  const bool done = Run(current_.get(), mark.c_str());
+  const bool done = sqlite::Run(current_.get(), mark);
   // A search that reads it just now keeps the log; that does no harm.
   const bool busy = sqlite3_errcode(current_.get()) == SQLITE_BUSY;
   absl::Status status = done || busy ? absl::OkStatus() : Error("cannot be closed");
@@ -325,11 +252,11 @@ absl::Status EventStore::Write(std::span<const Event> events, absl::Time now) {
 }
 
 absl::Status EventStore::Insert(std::span<const Event> events) {
-  if (!Run(current_.get(), "BEGIN IMMEDIATE")) return Error("cannot be written");
+  if (!sqlite::Run(current_.get(), "BEGIN IMMEDIATE")) return Error("cannot be written");
   bool good = true;
   {
-    Statement event_row(current_.get(), kInsertEvent);
-    Statement word_row(current_.get(), "INSERT INTO word(rowid, words) VALUES (?1, ?2)");
+    sqlite::Statement event_row(current_.get(), kInsertEvent);
+    sqlite::Statement word_row(current_.get(), "INSERT INTO word(rowid, words) VALUES (?1, ?2)");
     for (const Event& event : events) {
       const auto id = static_cast<int64_t>(event.id);
       event_row.Bind(id).Bind(absl::ToUnixMicros(event.time)).Bind(event.link);
@@ -344,9 +271,9 @@ absl::Status EventStore::Insert(std::span<const Event> events) {
       if (!good) break;
     }
   }
-  if (good && Run(current_.get(), "COMMIT")) return absl::OkStatus();
+  if (good && sqlite::Run(current_.get(), "COMMIT")) return absl::OkStatus();
   absl::Status status = Error("cannot be written");
-  Run(current_.get(), "ROLLBACK");
+  sqlite::Run(current_.get(), "ROLLBACK");
   return status;
 }
 

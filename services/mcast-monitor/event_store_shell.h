@@ -11,19 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "services/common/sqlite/statement.h"
 #include "services/common/time/mono_time.h"
 #include "services/mcast-monitor/event.h"
 #include "services/mcast-monitor/options.h"
 
-struct sqlite3;
-
 namespace headwater::monitor {
-
-// Closes a database.
-struct SqliteCloser {
-  void operator()(sqlite3* database) const;
-};
-using SqliteHandle = std::unique_ptr<sqlite3, SqliteCloser>;
 
 // Keeps events in SQLite, a file for each million or so, named by its first event's id. What is too
 // old, or too much, goes by removing the oldest file: at once, and the room is free again. Each
@@ -66,7 +59,7 @@ class EventStore {
   const StoreOptions options_;
   // By the first id; the last one is being written while `current_` is open.
   std::map<uint64_t, Segment> segments_;
-  SqliteHandle current_;
+  sqlite::Handle current_;
   Stats stats_;
 };
 
