@@ -160,12 +160,12 @@ def bridge_no_querier(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "bridge-starves-us", FAULT, looks_at="whether a snooping bridge that is a leg gives the host the reports that it hears",
-    consequence="reports go to the querier's port alone: who joins is not seen",
+    "bridge-starves-us", WARNING, looks_at="whether a snooping bridge that is a leg gives this host the reports that it hears",
+    consequence="reports of IGMPv2 and MLDv1 go to the querier's port alone: such listeners are not seen",
     mend="ip link set {bridge} type bridge mcast_router 2", needs=("listen",),
 )
 def bridge_starves_us(facts: Facts) -> Iterator[Seen]:
-    """With a querier in a port, a bridge hands reports to its own host only if that is a router (or the bridge asks itself)."""
+    """A Linux bridge floods reports of IGMPv3 and MLDv2; older ones its own host gets only while it asks itself, or as a permanent router."""
     for name, info in _snooping(facts):
         foreign = [q for q in facts.queries if q.interface in {name, *facts.ports_of(name)} and not q.own and q.counts]
         if name in {leg.interface for leg in facts.legs} and foreign and info.get("mcast_router") != 2:

@@ -2,6 +2,7 @@
 
 import ctypes
 import grp
+import http.client
 import json
 import os
 import resource
@@ -9,6 +10,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,10 +188,15 @@ def services(facts: Facts, options: Options) -> None:
         facts.ports[name] = "other"
         for host in dict.fromkeys((address, "[::1]", "127.0.0.1")):
             try:
-                with opener.open(f"http://{host}:{port}/metrics", timeout=2) as answer:
+                with opener.open(f"http://{host}:{port}/metrics", timeout=1) as answer:
                     text = answer.read(_METRICS_MAX).decode("utf-8", "replace")
-            except (OSError, ValueError):
-                continue
+            except urllib.error.URLError as error:
+                # It may listen at another of the addresses; one that does not answer is none of ours.
+                if isinstance(error.reason, ConnectionRefusedError):
+                    continue
+                break
+            except (OSError, http.client.HTTPException):
+                break
             if "headwater_build_info{" in text:
                 facts.ports[name], facts.metrics[name] = "headwater", text
             break

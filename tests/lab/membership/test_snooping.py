@@ -75,5 +75,5 @@ def test_a_port_that_gets_no_reports_raises_the_alarm(lab, make_watcher):
         wait_until(lambda: alarm(watcher, "no_reports"), 2 * INTERVAL)
         assert alarm(watcher, "foreign_querier")
         output = watcher.host.ns.run("/usr/bin/python3", DOCTOR, "--json", "--listen", "0.1", "--interface", "lan", check=False)
-        told = [f["text"] for f in map(json.loads, output.splitlines()) if f["check"] == "membership" and f["state"] == "warning"]
+        told = [f["evidence"] for f in map(json.loads, output.splitlines()) if f["check"] == "headend-membership"]
         assert any("no report" in text for text in told) and any("another router" in text for text in told)
