@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -59,7 +60,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--skip", type=words, default=[], help="not these")
     parser.add_argument("--listen", type=float, default=3.0, metavar="SECONDS", help="how long to wait for queries (default: %(default)s)")
     parser.add_argument(
-        "--query-interval", type=float, default=125.0, metavar="SECONDS", help="how often queriers ask here; to have heard none for so long is a finding"
+        "--query-interval", type=float, default=125.0, metavar="SECONDS",
+        help="how often queriers ask here; to have heard none for so long is a finding (default: %(default)s)",
     )
     parser.add_argument("--probe", action="store_true", help="also send, to see who answers for our addresses")
     parser.add_argument("--dev", type=Path, default=Path("/dev"), help="where device files are (default: %(default)s)")
@@ -123,4 +125,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # The reader has seen enough (`| head`); Python must not complain of it again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

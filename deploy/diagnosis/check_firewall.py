@@ -73,7 +73,8 @@ def _dropped(facts: Facts, packets: list[Packet], families: Optional[tuple[str, 
 
 
 @check(
-    "firewall-membership-out", FAULT, looks_at="rules for IGMP and MLD on the way out", consequence="nobody is asked who listens, and this host's players cannot join",
+    "firewall-membership-out", FAULT, looks_at="rules for IGMP and MLD on the way out",
+    consequence="nobody is asked who listens, and this host's players cannot join",
     mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def membership_out(facts: Facts) -> Iterator[Seen]:
@@ -83,7 +84,7 @@ def membership_out(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "firewall-membership-in", WARNING, looks_at="rules for IGMP and MLD queries on the way in",
-    consequence="players and mcast-monitor on this host are not asked, and their switch forgets them after some minutes (the headend hears by packet socket)",
+    consequence="players and mcast-monitor on this host are not asked, and switches forget them (the headend hears by packet socket)",
     mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def membership_in(facts: Facts) -> Iterator[Seen]:
@@ -92,13 +93,15 @@ def membership_in(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "firewall-neighbours", FAULT, looks_at="rules for neighbour discovery, both ways", consequence="IPv6 hosts of the link cannot be reached, nor reach this one",
+    "firewall-neighbours", FAULT, looks_at="rules for neighbour discovery, both ways",
+    consequence="IPv6 hosts of the link cannot be reached, nor reach this one",
     mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def neighbours(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():
+        fields = (leg.interface, "IPv6", 58, "fe80::1", "ff02::1:ff00:1")
         yield from _dropped(
-            facts, [Packet("neighbour solicitations", hook, leg.interface, "IPv6", 58, "fe80::1", "ff02::1:ff00:1", icmp_type=135, hops=255) for hook in _IN + _OUT]
+            facts, [Packet("neighbour solicitations", hook, *fields, icmp_type=135, hops=255) for hook in _IN + _OUT]
         )
 
 
@@ -113,7 +116,8 @@ def rtp(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "firewall-rtcp", FAULT, looks_at="rules for RTCP (UDP 5005) on the way out",
-    consequence="players do not learn of a session's end, nor which time its stamps mean", mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
+    consequence="players do not learn of a session's end, nor which time its stamps mean",
+    mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def rtcp(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():
@@ -131,7 +135,8 @@ def sap(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "firewall-players", WARNING, looks_at="rules for RTP, RTCP and SAP on the way in",
-    consequence="players on this host hear nothing (rtp-packager's reports come by packet socket)", mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
+    consequence="players on this host hear nothing (rtp-packager's reports come by packet socket)",
+    mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def players(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():
@@ -144,7 +149,8 @@ _MONITOR_PORTS = {"ntp": 123, "snmp": 162, "syslog": 514}
 
 @check(
     "firewall-monitor", FAULT, looks_at="rules for what mcast-monitor listens to (`[[mcast-monitor.listen]]`) on the way in",
-    consequence="time requests, traps and logs of devices do not reach mcast-monitor", mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
+    consequence="time requests, traps and logs of devices do not reach mcast-monitor",
+    mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def monitor(facts: Facts) -> Iterator[Seen]:
     services = {one.get("service", "") for one in facts.config.get("mcast-monitor", {}).get("listen", [])}
@@ -156,7 +162,8 @@ def monitor(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "firewall-bridge", FAULT, looks_at="rules of the bridge family for IGMP and MLD reports, where a leg is a bridge",
-    consequence="reports of hosts behind the bridge's ports do not reach the headend", mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
+    consequence="reports of hosts behind the bridge's ports do not reach the headend",
+    mend="# an accepting rule before it (printed with its chain)", needs=("firewall",),
 )
 def bridge_rules(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():
@@ -169,7 +176,8 @@ def bridge_rules(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "firewall-hop-limit", FAULT, looks_at="rules that set the hop limit of IGMP and MLD on the way out",
-    consequence="every host ignores MLD with a hop limit other than 1, and routers do so with reports", mend="nft delete rule {rule}", needs=("firewall",),
+    consequence="every host ignores MLD with a hop limit other than 1, and routers do so with reports", mend="nft delete rule {rule}",
+    needs=("firewall",),
 )
 def hop_limit(facts: Facts) -> Iterator[Seen]:
     rules, told = Ruleset(facts.ruleset), set()

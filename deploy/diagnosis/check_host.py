@@ -9,7 +9,8 @@ from .finding import FAULT, WARNING, Seen, check, seen
 
 @check(
     "clock", WARNING, looks_at="whether the clock is synchronised (chrony's word, or the kernel's)",
-    consequence="the times in SDP and RTCP are wrong, certificates may seem expired, and mcast-monitor gives no time", mend="systemctl start chrony", needs=("clock",),
+    consequence="the times in SDP and RTCP are wrong, certificates may seem expired, and mcast-monitor gives no time",
+    mend="systemctl start chrony", needs=("clock",),
 )
 def clock(facts: Facts) -> Iterator[Seen]:
     if not facts.clock_synchronised:
@@ -29,7 +30,8 @@ def port_taken(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "port-udp-taken", FAULT, looks_at="UDP ports 5004, 5005 and 9875 of the service addresses, and mcast-monitor's",
-    consequence="rtp-packager, sap-announcer or mcast-monitor cannot send or listen there", mend="# end the program that holds it without sharing: ss -ulnp sport = :{port}", needs=("port-udp",),
+    consequence="rtp-packager, sap-announcer or mcast-monitor cannot send or listen there",
+    mend="# end the program that holds it without sharing: ss -ulnp sport = :{port}", needs=("port-udp",),
 )
 def udp_taken(facts: Facts) -> Iterator[Seen]:
     for one in facts.udp_taken:
@@ -37,7 +39,8 @@ def udp_taken(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "socket-stale", WARNING, looks_at="the services' unix sockets in `run_dir`", consequence="its service has died, and whoever calls it waits",
+    "socket-stale", WARNING, looks_at="the services' unix sockets in `run_dir`",
+    consequence="its service has died, and whoever calls it waits",
     mend="rm {path}",
 )
 def stale_sockets(facts: Facts) -> Iterator[Seen]:
@@ -46,7 +49,8 @@ def stale_sockets(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "run-dir-open", FAULT, looks_at="the mode of `run_dir`", consequence="anybody on this machine may call the services: the folder's mode is what protects them",
+    "run-dir-open", FAULT, looks_at="the mode of `run_dir`",
+    consequence="anybody on this machine may call the services: the folder's mode is what protects them",
     mend="chmod o-w {path}",
 )
 def run_dir_open(facts: Facts) -> Iterator[Seen]:
@@ -65,7 +69,8 @@ def dvb_missing(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "dvb-permission", FAULT, looks_at="group and mode of the DVB devices", consequence="dvb-tuner, which runs in group video, cannot tune", mend="chgrp video {path} && chmod 660 {path}",
+    "dvb-permission", FAULT, looks_at="group and mode of the DVB devices", consequence="dvb-tuner, which runs in group video, cannot tune",
+    mend="chgrp video {path} && chmod 660 {path}",
 )
 def dvb_permission(facts: Facts) -> Iterator[Seen]:
     for one in facts.devices:
@@ -74,7 +79,8 @@ def dvb_permission(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "program-missing", FAULT, looks_at="the programs that the configured services start", consequence="{service} cannot work", mend="apt-get install {package}",
+    "program-missing", FAULT, looks_at="the programs that the configured services start", consequence="{service} cannot work",
+    mend="apt-get install {package}",
 )
 def programs(facts: Facts) -> Iterator[Seen]:
     for program, package in facts.missing_programs.items():
@@ -83,7 +89,8 @@ def programs(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "zone-silent", FAULT, looks_at="the Avahi of each mDNS zone of the configuration, by its bus", consequence="zone {zone} is not mirrored", mend="{start}",
+    "zone-silent", FAULT, looks_at="the Avahi of each mDNS zone of the configuration, by its bus",
+    consequence="zone {zone} is not mirrored", mend="{start}",
 )
 def zones(facts: Facts) -> Iterator[Seen]:
     for zone in facts.zones:
@@ -111,7 +118,8 @@ def samples(text: str, metric: str) -> Iterator[tuple[dict[str, str], float]]:
 
 
 @check(
-    "headend-membership", WARNING, looks_at="the alarms of the membership-watcher that runs here", consequence="link {link}: {what}", mend="# {help}"
+    "headend-membership", WARNING, looks_at="the alarms of the membership-watcher that runs here", consequence="link {link}: {what}",
+    mend="# {help}"
 )
 def membership_alarms(facts: Facts) -> Iterator[Seen]:
     for labels, value in samples(facts.metrics.get("membership-watcher", ""), "headwater_membership_watcher_alarm"):
@@ -124,13 +132,20 @@ def membership_alarms(facts: Facts) -> Iterator[Seen]:
 # Metric, the value that is well, what it means, what helps.
 _WELL = (
     ("session-manager", "headwater_session_manager_endpoint_connected", 1, "is not connected", "start that service, or correct its endpoint"),
-    ("session-manager", "headwater_session_manager_links_unserved", 0, "links have members and no sender", "name the link in the sender's [legs], or mend its interface"),
-    ("session-manager", "headwater_session_manager_links_doubly_claimed", 0, "links are claimed by several watchers", "give each link a name of its own"),
+    (
+        "session-manager", "headwater_session_manager_links_unserved", 0, "links have members and no sender",
+        "name the link in the sender's [legs], or mend its interface",
+    ),
+    (
+        "session-manager", "headwater_session_manager_links_doubly_claimed", 0, "links are claimed by several watchers",
+        "give each link a name of its own",
+    ),
 )
 
 
 @check(
-    "headend-state", FAULT, looks_at="what the running session-manager says of its endpoints and links", consequence="sessions there do not start", mend="# {help}"
+    "headend-state", FAULT, looks_at="what the running session-manager says of its endpoints and links",
+    consequence="sessions there do not start", mend="# {help}"
 )
 def headend_state(facts: Facts) -> Iterator[Seen]:
     for service, metric, well, what, help_text in _WELL:
@@ -140,7 +155,8 @@ def headend_state(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "headend-config", WARNING, looks_at="whether the running services have taken the newest configuration", consequence="{service} goes on with an older one",
+    "headend-config", WARNING, looks_at="whether the running services have taken the newest configuration",
+    consequence="{service} goes on with an older one",
     mend="# the log of {service} names file, line and what is allowed",
 )
 def headend_config(facts: Facts) -> Iterator[Seen]:

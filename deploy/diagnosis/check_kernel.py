@@ -15,19 +15,27 @@ def _least(name: str, key: str, least: int, consequence: str) -> None:
             yield seen(f"{key} is {facts.sysctl(key)}")
 
 
-_least("limit-igmp-memberships", "net.ipv4.igmp_max_memberships", 100, "a program on this host joins no more IPv4 groups than that on a socket (ENOBUFS)")
+_ONCE = "this host says only once that it joins: a lost report is a join that nobody sees"
+_NOT_FAR = "RTSP, RTCP and HTTP do not get far (multicast has a limit of its own, the directory's `hop_limit`)"
+_least(
+    "limit-igmp-memberships", "net.ipv4.igmp_max_memberships", 100,
+    "a program on this host joins no more IPv4 groups than that on a socket (ENOBUFS)",
+)
 _least("limit-igmp-sources", "net.ipv4.igmp_max_msf", 32, "an IPv4 membership of this host has no more sources than that")
 _least("limit-mld-sources", "net.ipv6.mld_max_msf", 64, "an IPv6 membership of this host has no more sources than that")
-_least("limit-receive-buffer", "net.core.rmem_max", 1 << 20, "bursts of reports and feeds are lost where a service may not go beyond it (CAP_NET_ADMIN)")
+_least(
+    "limit-receive-buffer", "net.core.rmem_max", 1 << 20,
+    "bursts of reports and feeds are lost where a service may not go beyond it (CAP_NET_ADMIN)",
+)
 _least("limit-send-buffer", "net.core.wmem_max", 1 << 20, "bursts of media are refused")
-_least("report-robustness-igmp", "net.ipv4.igmp_qrv", 2, "this host says only once that it joins: a lost report is a join that nobody sees")
-_least("report-robustness-mld", "net.ipv6.mld_qrv", 2, "this host says only once that it joins: a lost report is a join that nobody sees")
-_least("hop-limit-ipv4", "net.ipv4.ip_default_ttl", 32, "RTSP, RTCP and HTTP do not get far; (multicast has a limit of its own, the directory's `hop_limit`)")
+_least("report-robustness-igmp", "net.ipv4.igmp_qrv", 2, _ONCE)
+_least("report-robustness-mld", "net.ipv6.mld_qrv", 2, _ONCE)
+_least("hop-limit-ipv4", "net.ipv4.ip_default_ttl", 32, _NOT_FAR)
 
 
 @check(
     "hop-limit-ipv6", WARNING, looks_at="`net.ipv6.conf.<leg>.hop_limit`, at least 32",
-    consequence="RTSP, RTCP and HTTP do not get far; (multicast has a limit of its own, the directory's `hop_limit`)",
+    consequence=_NOT_FAR,
     mend="sysctl -w net.ipv6.conf.{interface}.hop_limit=64",
 )
 def hop_limit(facts: Facts) -> Iterator[Seen]:
@@ -39,7 +47,8 @@ def hop_limit(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "hop-limit-group", WARNING, looks_at="`hop_limit` of `[directory-resolver]` and its directories",
-    consequence="streams do not pass a router", mend="# raise hop_limit in the configuration, or leave it out: then it follows the group's scope",
+    consequence="streams do not pass a router",
+    mend="# raise hop_limit in the configuration, or leave it out: then it follows the group's scope",
 )
 def group_hop_limit(facts: Facts) -> Iterator[Seen]:
     table = facts.config.get("directory-resolver", {})
@@ -93,7 +102,8 @@ def multicast_router(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "capability-raw", FAULT, looks_at="whether a program started from here may be given CAP_NET_RAW (`CapBnd`)",
-    consequence="membership-watcher and rtp-packager cannot open their packet sockets", mend="# give the container or unit CAP_NET_RAW (podman run --cap-add=NET_RAW)",
+    consequence="membership-watcher and rtp-packager cannot open their packet sockets",
+    mend="# give the container or unit CAP_NET_RAW (podman run --cap-add=NET_RAW)",
 )
 def capability_raw(facts: Facts) -> Iterator[Seen]:
     if not facts.capabilities >> 13 & 1:
@@ -101,7 +111,8 @@ def capability_raw(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "limit-files", WARNING, looks_at="how many files a process started from here may open, at least 1024", consequence="sessions and readers are refused",
+    "limit-files", WARNING, looks_at="how many files a process started from here may open, at least 1024",
+    consequence="sessions and readers are refused",
     mend="# LimitNOFILE=4096 in the unit, --ulimit nofile=4096 for a container, or ulimit -n 4096",
 )
 def open_files(facts: Facts) -> Iterator[Seen]:

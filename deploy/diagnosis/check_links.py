@@ -30,7 +30,8 @@ def in_container(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "link-none", FAULT, looks_at="the legs that are configured, or else the interfaces that are up", consequence="there is nothing to serve",
+    "link-none", FAULT, looks_at="the legs that are configured, or else the interfaces that are up",
+    consequence="there is nothing to serve",
     mend="# name them: [legs] in the file of --config, or --interface",
 )
 def no_legs(facts: Facts) -> Iterator[Seen]:
@@ -68,7 +69,8 @@ def carrier(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "link-multicast", FAULT, looks_at="IFF_MULTICAST of each leg", consequence="nobody can join on {interface}, and no query or report is sent",
+    "link-multicast", FAULT, looks_at="IFF_MULTICAST of each leg",
+    consequence="nobody can join on {interface}, and no query or report is sent",
     mend="ip link set {interface} multicast on",
 )
 def multicast(facts: Facts) -> Iterator[Seen]:
@@ -89,7 +91,8 @@ def mtu(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "link-ipvlan", FAULT, looks_at="the mode of ipvlan interfaces", consequence="layer 3 modes carry no multicast and no broadcast: nothing is heard",
+    "link-ipvlan", FAULT, looks_at="the mode of ipvlan interfaces",
+    consequence="layer 3 modes carry no multicast and no broadcast: nothing is heard",
     mend="ip link set {interface} type ipvlan mode l2",
 )
 def ipvlan(facts: Facts) -> Iterator[Seen]:
@@ -101,7 +104,8 @@ def ipvlan(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "link-macvlan", WARNING, looks_at="the mode of macvlan interfaces",
-    consequence="players in other containers of this host do not hear {interface}, nor it them", mend="ip link set {interface} type macvlan mode bridge",
+    consequence="players in other containers of this host do not hear {interface}, nor it them",
+    mend="ip link set {interface} type macvlan mode bridge",
 )
 def macvlan(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():
@@ -122,7 +126,8 @@ def wireless(facts: Facts) -> Iterator[Seen]:
 
 
 @check(
-    "ipv6-disabled", FAULT, looks_at="`disable_ipv6` of each leg", consequence="no IPv6 listener of link {link} is served, and MLD is not spoken",
+    "ipv6-disabled", FAULT, looks_at="`disable_ipv6` of each leg",
+    consequence="no IPv6 listener of link {link} is served, and MLD is not spoken",
     mend="sysctl -w net.ipv6.conf.{interface}.disable_ipv6=0",
 )
 def ipv6_disabled(facts: Facts) -> Iterator[Seen]:
@@ -144,7 +149,8 @@ def link_local(facts: Facts) -> Iterator[Seen]:
 
 @check(
     "address-none", WARNING, looks_at="a global or private address of each family on each leg",
-    consequence="{family} listeners of {interface} are not served: there is no address to send from", mend="# give {interface} an {family} address of its link",
+    consequence="{family} listeners of {interface} are not served: there is no address to send from",
+    mend="# give {interface} an {family} address of its link",
 )
 def no_address(facts: Facts) -> Iterator[Seen]:
     for leg in _up(facts):

@@ -22,7 +22,8 @@ def _speaks(facts: Facts, interface: str, family: str) -> bool:
 
 
 @check(
-    "querier", NOTE, looks_at="IGMP and MLD queries on each leg: their version and sender", consequence="hosts are asked who listens", mend="",
+    "querier", NOTE, looks_at="IGMP and MLD queries on each leg: their version and sender", consequence="hosts are asked who listens",
+    mend="",
     needs=("listen",),
 )
 def who_asks(facts: Facts) -> Iterator[Seen]:
@@ -64,7 +65,8 @@ def _watcher_knows(facts: Facts, link: str, family: str) -> bool:
 @check(
     "querier-older", FAULT, looks_at="the version of the queries on each leg",
     consequence="hosts fall back to {version}: reports hide each other, and nobody can join by source",
-    mend="# raise the version at the querier to IGMPv3 and MLDv2 (a Linux bridge: mcast_igmp_version 3 mcast_mld_version 2)", needs=("listen",),
+    mend="# raise the version at the querier to IGMPv3 and MLDv2 (a Linux bridge: mcast_igmp_version 3 mcast_mld_version 2)",
+    needs=("listen",),
 )
 def querier_older(facts: Facts) -> Iterator[Seen]:
     for leg in facts.there():

@@ -69,9 +69,8 @@ class Packet:
                 return ""
             # Behind MLD's hop-by-hop header its own number is not the next header.
             following = 0 if self.icmp_type in (130, 131, 132, 143) else self.protocol
-            return {
-                "saddr": self.source or None, "daddr": self.group, "protocol": self.protocol, "nexthdr": following, "ttl": self.hops, "hoplimit": self.hops
-            }.get(name)
+            hops = {"ttl": self.hops, "hoplimit": self.hops}
+            return {"saddr": self.source or None, "daddr": self.group, "protocol": self.protocol, "nexthdr": following, **hops}.get(name)
         if protocol in ("udp", "th") and self.protocol == 17:
             return {"dport": self.port}.get(name)
         if protocol == "icmpv6" and self.protocol == 58:

@@ -30,6 +30,8 @@ _ROUTING_DAEMONS = ("smcrouted", "pimd", "pim6d", "pimd-dense", "pim6sd", "mrout
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MONITOR_PORTS = {"ntp": 123, "snmp": 162, "syslog": 514}
 _METRICS_MAX = 16 << 20
+# For a program that is asked.
+_PATIENCE = 20
 
 
 @dataclass
@@ -50,7 +52,11 @@ def _run(facts: Facts, topic: str, *argv: str) -> Optional[str]:
     if not program:
         facts.unread[topic] = Unread(f"{argv[0]} is not installed", f"apt-get install {'iproute2' if argv[0] == 'bridge' else 'nftables'}")
         return None
-    done = subprocess.run([program, *argv[1:]], capture_output=True, text=True, timeout=20)
+    try:
+        done = subprocess.run([program, *argv[1:]], capture_output=True, text=True, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        facts.unread[topic] = Unread(f"{' '.join(argv)} did not end within {_PATIENCE} s", f"# run it by hand: {' '.join(argv)}")
+        return None
     if done.returncode != 0:
         why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[0]
         facts.unread[topic] = Unread(f"{' '.join(argv)}: {why}", _AS_ROOT if os.geteuid() else f"# run it by hand: {' '.join(argv)}")
@@ -59,10 +65,12 @@ def _run(facts: Facts, topic: str, *argv: str) -> Optional[str]:
 
 
 def _ip(*arguments: str) -> list[dict]:
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=20)
+    """What `ip -j` tells; without the program nothing, which is a finding of its own."""
+    program = shutil.which("ip", path=os.environ.get("PATH", "") + ":" + _PATH)
     try:
+        done = subprocess.run([program or "ip", *arguments], capture_output=True, text=True, timeout=_PATIENCE)
         return json.loads(done.stdout or "[]")
-    except ValueError:
+    except (OSError, ValueError, subprocess.TimeoutExpired):
         return []
 
 
@@ -180,7 +188,8 @@ def firewall(facts: Facts, _: Options) -> None:
 def services(facts: Facts, options: Options) -> None:
     address = up.reachable(options.config.get("http_address", "::"))
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    listening = {int(row.split()[1].rsplit(":", 1)[1], 16) for table in ("tcp", "tcp6") for row in _proc_net(table)[1:] if row.split()[3] == "0A"}
+    rows = [row.split() for table in ("tcp", "tcp6") for row in _proc_net(table)[1:]]
+    listening = {int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == "0A"}
     for name, port in up.SERVICES.items():
         facts.port_numbers[name], facts.ports[name] = port, ""
         if port not in listening:
@@ -273,8 +282,11 @@ class _Timex(ctypes.Structure):
 def clock(facts: Facts, _: Options) -> None:
     """chrony's word where it answers: the kernel's flag is a whole machine's, and says nothing of a chronyd -x."""
     program = shutil.which("chronyc", path=_PATH)
-    done = program and subprocess.run([program, "-n", "-c", "-h", "127.0.0.1,::1", "tracking"], capture_output=True, text=True, timeout=10)
-    words = done.stdout.strip().split(",") if done and done.returncode == 0 else []
+    argv = [program or "", "-n", "-c", "-h", "127.0.0.1,::1", "tracking"]
+    try:
+        words = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE).stdout.strip().split(",")
+    except (OSError, subprocess.TimeoutExpired):
+        words = []
     if len(words) == 14:
         facts.clock_synchronised, facts.clock_text = words[-1] != "Not synchronised", f"chrony says: {words[-1]}"
         return

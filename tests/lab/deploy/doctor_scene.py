@@ -119,7 +119,8 @@ class Machine:
         config = self.directory / "chrony.conf"
         config.write_text(f"port 0\n{source}\ncmdport 323\nbindcmdaddress 127.0.0.1\nbindcmdaddress /\npidfile {self.directory}/chronyd.pid\n")
         self.chronyd = self.ns.start(["chronyd", "-x", "-d", "-u", "root", "-f", config])
-        wait_until(lambda: "0:0143" in self.ns.read("/proc/net/udp").replace("00000000:", "0:").replace("0100007F:", "0:"), 5, "chronyd's port")
+        # 127.0.0.1:323
+        wait_until(lambda: "0100007F:0143" in self.ns.read("/proc/net/udp"), 5, "chronyd's port")
 
     def unsynchronise(self) -> None:
         self.chronyd.stop()

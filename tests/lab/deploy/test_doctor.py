@@ -123,7 +123,9 @@ FAULTS = {
     "a small MTU": Fault("link-mtu", "ip link set other mtu 1300"),
     "IPv6 off": Fault("ipv6-disabled", "sysctl -w net.ipv6.conf.other.disable_ipv6=1", then=ADDRESS6),
     "no link-local address": Fault("address-link-local", "ip -6 address flush dev other scope link"),
-    "no IPv4 address": Fault("address-none", "ip -4 address flush dev home", undo="ip address add 192.168.30.1/24 dev home", evidence="home has no IPv4"),
+    "no IPv4 address": Fault(
+        "address-none", "ip -4 address flush dev home", undo="ip address add 192.168.30.1/24 dev home", evidence="home has no IPv4"
+    ),
     "an address that another host has": Fault("address-duplicate", same_address),
     "IPv6 multicast prefers another interface": Fault(
         "route-ipv6", "ip -6 route add multicast ff00::/8 dev guest-1 table local metric 2", evidence="ff00::/8 prefers guest-1"
@@ -147,12 +149,14 @@ FAULTS = {
     "nobody asks by IGMP": Fault("querier-missing", ask("other", mld_query(2)), undo=asks_as_usual("other"), evidence="no IPv4 query"),
     "nobody asks by MLD": Fault("querier-missing", ask("other", igmp_query(3)), undo=asks_as_usual("other"), evidence="no IPv6 query"),
     "IGMPv2 is asked": Fault(
-        "querier-older", ask("other", igmp_query(2), mld_query(2)), undo=asks_as_usual("other"), evidence="by IGMPv2", also=frozenset({"querier-older-heard"})
+        "querier-older", ask("other", igmp_query(2), mld_query(2)), undo=asks_as_usual("other"), evidence="by IGMPv2",
+        also=frozenset({"querier-older-heard"}),
     ),
     "MLDv1 is asked": Fault("querier-older", ask("other", igmp_query(3), mld_query(1)), undo=asks_as_usual("other"), evidence="by MLDv1"),
     "two ask": Fault("querier-two", ask("other", *usual(), igmp_query(3, "192.168.11.77")), undo=asks_as_usual("other"), evidence="192.168.11.77"),
     "MLD with a hop limit": Fault(
-        "querier-ignored", ask("other", *usual(), mld_query(2, "fe80" + "0" * 25 + "abc", hops=64)), undo=asks_as_usual("other"), evidence="hop limit 64"
+        "querier-ignored", ask("other", *usual(), mld_query(2, "fe80" + "0" * 25 + "abc", hops=64)), undo=asks_as_usual("other"),
+        evidence="hop limit 64",
     ),
     "a bridge that keeps reports": Fault("bridge-starves-us", "ip link set home type bridge mcast_router 1"),
     "a bridge that nobody asks": Fault(
@@ -197,7 +201,9 @@ FAULTS = {
     "a firewall that sets the hop limit": Fault("firewall-hop-limit", nft("ip6 hoplimit set 64", "output", "ip6")),
     "the clock is nobody's": Fault("clock", lambda m: m.unsynchronise(), undo=lambda m: m.synchronise(), evidence="Not synchronised"),
     "a program has our port": Fault("port-taken", holding(socket.SOCK_STREAM, socket.AF_INET, "0.0.0.0", 9463), undo=let_go, evidence="9463"),
-    "a program has RTCP's port": Fault("port-udp-taken", holding(socket.SOCK_DGRAM, socket.AF_INET, "0.0.0.0", 5005), undo=let_go, evidence="5005 of 192"),
+    "a program has RTCP's port": Fault(
+        "port-udp-taken", holding(socket.SOCK_DGRAM, socket.AF_INET, "0.0.0.0", 5005), undo=let_go, evidence="5005 of 192"
+    ),
     "a program has syslog's port": Fault("port-udp-taken", holding(socket.SOCK_DGRAM, socket.AF_INET6, "::", 514), undo=let_go, evidence="514 of ::"),
     "a socket without a service": Fault("socket-stale", dead_socket),
     "a folder for all": Fault("run-dir-open", lambda m: os.chmod(m.run_dir, 0o777)),
@@ -245,9 +251,8 @@ def test_a_fault_is_found_and_its_command_mends_it(machine, name):
 
 
 def test_a_sound_machine(machine):
-    wait_until(lambda: machine.run()[0] == 0, 5)
-    status, lines = machine.run()
-    assert status == 0 and {line["severity"] for line in lines} == {"note"}
+    lines = wait_until(lambda: sound[1] if (sound := machine.run())[0] == 0 else [], 5)
+    assert {line["severity"] for line in lines} == {"note"}
     asked = [line["evidence"] for line in lines if line["check"] == "querier"]
     assert len(asked) == 6
     assert "192.168.10.250 (02:00:00:00:00:fe) asks on lan by IGMPv3, each 1 s, robustness 2" in asked
@@ -288,7 +293,8 @@ def test_what_was_recorded_is_judged_elsewhere(machine):
 
 
 def test_an_interface_that_is_named(machine):
-    assert {f["evidence"].split()[3] for f in machine.run("--only", "querier", "--interface", "home")[1]} <= {"on", "home"}
+    told = [line["evidence"] for line in machine.run("--only", "querier", "--interface", "home")[1]]
+    assert told and all(" on home" in evidence for evidence in told)
 
 
 def test_a_wrong_word_is_a_usage_error(machine):
