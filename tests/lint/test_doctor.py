@@ -94,6 +94,12 @@ def test_what_could_not_be_read_is_told_once_with_what_it_takes_away():
     assert "firewall-sap" in found["firewall"].consequence
 
 
+def test_a_check_that_lacks_its_facts_does_not_run():
+    deaf = {"queries": [], "listened": 200.0, "query_interval": 125.0}
+    assert "querier-missing" in changed(**deaf)
+    assert set(changed(**deaf, unread={"listen": Unread("no packet socket", "")})) == {"listen"}
+
+
 @pytest.mark.parametrize("severities,status", [((), 0), (("note",), 0), (("unknown", "note"), 3), (("unknown", "warning"), 1), (("fault",), 1)])
 def test_exit_status(severities, status):
     assert finding.status(set(severities)) == status
@@ -142,6 +148,17 @@ def test_queries_are_read():
     assert query_of(IGMP2, "lan") == Query("lan", "IPv4", 2, "192.168.10.1", "02:00:00:00:00:01", 1)
     # 0x8f: (15 | 16) << 3 s.
     assert query_of(MLD2, "lan") == Query("lan", "IPv6", 2, "fe80::a", "02:00:00:00:00:01", 1, False, 248, 2)
+
+
+def test_a_shorter_query_is_of_an_older_version():
+    older = MLD2[:18] + b"\x00\x20" + MLD2[20:-4]
+    assert query_of(older, "lan") == Query("lan", "IPv6", 1, "fe80::a", "02:00:00:00:00:01", 1)
+    assert query_of(IGMP2[:35] + b"\x00" + IGMP2[36:], "lan").version == 1
+
+
+def test_queries_about_one_group_are_none():
+    assert query_of(MLD2[:-20] + bytes.fromhex("ff3e0000000000000000000080000001") + MLD2[-4:], "lan") is None
+    assert query_of(IGMP2[:-4] + bytes([239, 192, 0, 1]), "lan") is None
 
 
 @pytest.mark.parametrize("frame", [IGMP3, IGMP2, MLD2, arp_probe(bytes(6), "192.0.2.1")])
