@@ -164,19 +164,3 @@ def headend_config(facts: Facts) -> Iterator[Seen]:
         for _, value in samples(text, "headwater_config_last_reload_successful"):
             if value == 0:
                 yield seen(f"{service} has refused the configuration when it was last told to read it", service=service)
-
-
-@check(
-    "headend-silent", FAULT, looks_at="whether all configured services answer, where some do", consequence="{service} is not running",
-    mend="# look at its log; ./headwater up, or its unit, starts it again",
-)
-def headend_silent(facts: Facts) -> Iterator[Seen]:
-    if "headwater" not in facts.ports.values():
-        return
-    for service, holder in facts.ports.items():
-        expected = service in _ALWAYS or service in facts.config
-        if holder == "" and expected and facts.config:
-            yield seen(f"{service} does not answer at port {facts.port_numbers.get(service)}, and others do", service=service)
-
-
-_ALWAYS = ("directory-resolver", "membership-watcher", "sap-announcer", "rtp-packager", "session-manager")
