@@ -64,4 +64,16 @@ HttpEndpoint::~HttpEndpoint() {
   if (server_->is_running()) server_->stop();
 }
 
+absl::Status AskLive(const std::string& address, uint16_t port) {
+  httplib::Client client(address, port);
+  client.set_connection_timeout(2);
+  client.set_read_timeout(2);
+  const httplib::Result answer = client.Get("/livez");
+  if (answer && answer->status == 200) return absl::OkStatus();
+  const std::string what =
+      answer ? fmt::format("status {}", answer->status) : httplib::to_string(answer.error());
+  return absl::UnavailableError(
+      ToAbsl(fmt::format("/livez at {} port {}: {}", address, port, what)));
+}
+
 }  // namespace headwater

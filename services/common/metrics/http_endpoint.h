@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <prometheus/registry.h>
 
@@ -37,5 +38,9 @@ class HttpEndpoint {
   uint16_t port_ = 0;
   std::jthread thread_;
 };
+
+// Whether the endpoint of another process of this network namespace answers /livez within 2 s.
+// "::" and "0.0.0.0" are this machine. UNAVAILABLE says what is wrong.
+absl::Status AskLive(const std::string& address, uint16_t port);
 
 }  // namespace headwater

@@ -36,5 +36,18 @@ TEST(HttpEndpointTest, NamesThePortThatIsTaken) {
             std::string::npos);
 }
 
+TEST(HttpEndpointTest, AsksAnotherWhetherItLives) {
+  auto endpoint = HttpEndpoint::Listen("::", 0, std::make_shared<prometheus::Registry>());
+  ASSERT_TRUE(endpoint.ok());
+  const uint16_t port = (*endpoint)->port();
+  for (const char* address : {"::", "0.0.0.0", "::1"}) {
+    EXPECT_TRUE(AskLive(address, port).ok()) << AskLive(address, port);
+  }
+  endpoint->reset();
+  const absl::Status gone = AskLive("::", port);
+  EXPECT_EQ(gone.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(std::string(gone.message()).find(std::to_string(port)), std::string::npos);
+}
+
 }  // namespace
 }  // namespace headwater

@@ -33,6 +33,7 @@ constexpr Duration kDrainLimit = 5s;
 struct Flags {
   std::string config_path;
   bool check_config = false;
+  bool health = false;
   int instance = 0;
   std::string log_level;
 };
@@ -56,11 +57,15 @@ std::optional<int> ParseFlags(int argc, char** argv, const ServiceDefinition& de
                               Flags& flags) {
   CLI::App app(definition.summary, definition.name);
   app.add_option("--config", flags.config_path, "The headend's configuration file (TOML)")
+      ->envname("HEADWATER_CONFIG")
       ->required();
   app.add_flag("--check-config", flags.check_config,
                "Read the configuration, say what is wrong with it, and end");
+  app.add_flag("--health", flags.health,
+               "Ask the instance that runs here whether it lives, and end with 0 or 69");
   app.add_option("--instance", flags.instance,
                  "Number of this instance where there are several (HTTP port + 10 x number)")
+      ->envname("HEADWATER_INSTANCE")
       ->check(CLI::Range(0, 9));
   app.add_option("--log-level", flags.log_level, "debug, info, warning or error; over the file's");
   app.set_version_flag("--version", definition.name + " " HEADWATER_VERSION);
@@ -87,6 +92,18 @@ absl::StatusOr<CommonOptions> LoadConfig(const Flags& flags, const ServiceDefini
   RETURN_IF_ERROR(file.status());
   definition.accept();
   return common;
+}
+
+uint16_t HttpPort(const ServiceDefinition& definition, int instance) {
+  return static_cast<uint16_t>(definition.http_port + 10 * instance);
+}
+
+absl::Status AskHealth(const Flags& flags, const ServiceDefinition& definition) {
+  std::string address = CommonOptions().http_address;
+  // A fault in the file is no fault of the process, which goes on with what it has read.
+  if (absl::StatusOr<ConfigTable> file = ConfigTable::Load(flags.config_path); file.ok())
+    address = LoadCommonOptions(*file).http_address;
+  return AskLive(address, HttpPort(definition, flags.instance));
 }
 
 sigset_t HandledSignals() {
@@ -137,7 +154,7 @@ class Process {
     ASSIGN_OR_RETURN(instance_, definition_.create(runtime_));
     if (definition_.needs_privileges)
       RETURN_IF_ERROR(DropPrivileges(definition_.kept_capabilities));
-    const auto port = static_cast<uint16_t>(definition_.http_port + 10 * options_.instance);
+    const uint16_t port = HttpPort(definition_, options_.instance);
     ASSIGN_OR_RETURN(http_, HttpEndpoint::Listen(options_.http_address, port, registry_));
     RETURN_IF_ERROR(instance_->Start());
     ASSIGN_OR_RETURN(server_, GrpcServer::Listen(options_.SocketPath(definition_.name),
@@ -240,6 +257,10 @@ int ServiceMain(int argc, char** argv, const ServiceDefinition& definition) {
     fmt::print(stderr, "{}: {}\n", definition.name, FromAbsl(status.message()));
     return ExitCode(status);
   };
+  if (flags.health) {
+    const absl::Status status = AskHealth(flags, definition);
+    return status.ok() ? EX_OK : fail(status);
+  }
   absl::StatusOr<CommonOptions> options = LoadConfig(flags, definition);
   if (!options.ok()) return fail(options.status());
   if (flags.check_config) {
