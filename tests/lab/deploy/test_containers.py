@@ -30,7 +30,7 @@ def site(lab, bin_dir):
     shutil.copytree(ROOT / "containers" / "example", host.folder / "etc", dirs_exist_ok=True)
     station = {"number": FIRST_NUMBER, "title": "Lab Radio", "urls": [icecast.mount("radio", TONE)]}
     (host.folder / "etc" / "lineup.toml").write_text(to_toml({"station": [station]}))
-    control = host.folder / "etc" / "control.toml"
+    control = host.folder / "etc" / "headwater.toml"
     # The station is not in the internet but in the lab.
     control.write_text(control.read_text() + "local = true\n")
     host.build(bin_dir, "membership-watcher", *SENDER, *CONTROL)

@@ -18,7 +18,7 @@ MACHINE_UNIT = ROOT / "nspawn" / "headwater-zone-machine@.service"
 
 # Where this runs, systemd need not be PID 1 and the cgroups need not be unified: a machine gets a tree of cgroups of its own.
 # nspawn moves no interface that udev has not seen, and no udev runs here.
-# $1 the lab's folder, $2 the project, $3 the machine's cgroup.
+# $1 the lab's folder, $2 the project, $3 the machine's cgroup, $4 what else is to be prepared.
 _AS_ON_A_HOST = """
 set -e
 mount -t sysfs sysfs /sys
@@ -33,7 +33,8 @@ mount -t tmpfs tmpfs /opt
 mkdir /opt/headwater
 mount --bind "$2" /opt/headwater
 mount -t overlay overlay -o "lowerdir=$1/etc:/etc" /etc
-shift 3
+eval "$4"
+shift 4
 exec "$@"
 """
 
@@ -67,16 +68,19 @@ atexit.register(remove_cgroups)
 
 
 class Machine:
-    """A booted machine: `host`'s interfaces are moved into it. It ends with this process, whatever happens."""
+    """A booted machine: `host`'s interfaces are moved into it. It ends with this process, whatever happens.
 
-    def __init__(self, host: Host, name: str, argv: list[str], lab: Lab):
+    `prepare` is more for the shell to do on what stands for the machine's host; "$1" is the lab's folder.
+    """
+
+    def __init__(self, host: Host, name: str, argv: list[str], lab: Lab, prepare: str = ""):
         self.host, self.name = host, name
         self.cgroup = f"headwater-lab-{os.getpid()}-{name}"
         for folder in ("etc/headwater/zones", "zones"):
             (lab.directory / folder).mkdir(parents=True, exist_ok=True)
         # In a PID namespace whose first process is nspawn, all of the machine dies when that is killed.
         wrap = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", _AS_ON_A_HOST, "sh"]
-        wrap += [str(lab.directory), str(ROOT), self.cgroup]
+        wrap += [str(lab.directory), str(ROOT), self.cgroup, prepare]
         environment = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         self.process: Process = host.ns.start([*wrap, *argv], f"machine-{name}", env=environment, stop_signal=signal.SIGKILL)
 
