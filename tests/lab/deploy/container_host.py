@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "containers"))
 
 import quadlet  # noqa: E402
 
-# $1 the lab's folder. Where this runs, systemd need not be PID 1, the cgroups need not be unified, and no limit may be raised.
+# $1 a folder of the lab for it, $2 the run folder. Where this runs, systemd need not be PID 1, the cgroups need not be unified, and no limit may be raised.
 _MACHINE = """
 set -e
 umount -R /sys/fs/cgroup
@@ -26,7 +26,7 @@ mount -t overlay overlay -o "lowerdir=$1/over-var:/var/lib" /var/lib
 for folder in /run /var/tmp /etc/cni /var/lib/cni /var/lib/containers; do mount -t tmpfs tmpfs "$folder"; done
 mkdir -p /etc/cni/net.d /run/headwater
 mount --bind "$1/etc" /etc/headwater
-mount --bind "$1/run" /run/headwater
+mount --bind "$2" /run/headwater
 mount --bind "$1/state" /var/lib/headwater
 touch "$1/machine-is-up"
 # The first process of a PID namespace: it buries what conmon leaves behind.
@@ -47,31 +47,35 @@ driver = "overlay"
 graphroot = "/var/lib/containers/storage"
 runroot = "/run/containers/storage"
 """
-# The user and group of the images.
-_OWNER = 65532
+# The user and group of the images, and of services of every other kind.
+OWNER = 65532
+
+
+def make_shared(folder: Path) -> Path:
+    """As tmpfiles.conf has it."""
+    folder.mkdir()
+    shutil.chown(folder, OWNER, OWNER)
+    folder.chmod(0o2770)
+    return folder
 
 
 class ContainerHost:
-    """One machine with an interface in each of `links`; its containers have macvlans there."""
+    """One machine with an interface in each of `links`; its containers have macvlans there. `run` is its /run/headwater."""
 
-    def __init__(self, lab: Lab, *links: Link, name: str = "podman"):
+    def __init__(self, lab: Lab, run: Path, *links: Link, name: str = "podman"):
         self.lab = lab
         self.host: Host = lab.host(name, *links)
         self.folder = lab.directory / name
         for folder in ("over-etc/cni", "over-etc/headwater", "over-var/cni", "over-var/containers", "over-var/headwater", "etc"):
             (self.folder / folder).mkdir(parents=True)
-        for folder in ("run", "state"):
-            (self.folder / folder).mkdir()
-            # As tmpfiles.conf has it.
-            shutil.chown(self.folder / folder, _OWNER, _OWNER)
-            (self.folder / folder).chmod(0o2770)
+        make_shared(self.folder / "state")
         (self.folder / "containers.conf").write_text(_CONTAINERS_CONF)
         (self.folder / "storage.conf").write_text(_STORAGE_CONF)
         self.quadlets = self.folder / "quadlet"
         shutil.copytree(QUADLETS, self.quadlets)
         self.containers: dict[str, Process] = {}
         wrap = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", _MACHINE, "machine"]
-        self.machine = self.host.ns.start([*wrap, self.folder], "machine", stop_signal=signal.SIGKILL)
+        self.machine = self.host.ns.start([*wrap, self.folder, run], "machine", stop_signal=signal.SIGKILL)
         wait_until(lambda: self.has_come_up(), 10, "the machine")
 
     def has_come_up(self) -> bool:

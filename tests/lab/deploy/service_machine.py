@@ -4,6 +4,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from container_host import OWNER, make_shared
+
 from lab import Host, Lab, Process
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -13,8 +15,6 @@ from machines import Machine, exec_start, leader_of  # noqa: E402
 
 UNIT = ROOT / "nspawn" / "headwater-machine@.service"
 EXAMPLE = ROOT / "nspawn" / "example"
-# deploy/sysusers.d; where this runs there need not be such a user.
-OWNER = 65532
 
 # What tmpfiles.d and the unit's own ExecStartPre= do on a host.
 _FOLDERS = """
@@ -27,16 +27,15 @@ chown headwater:headwater /var/lib/headwater-machines/NAME
 
 def make_folders(lab: Lab) -> Path:
     """/etc and /run of the machine that hosts the machines; returns its /etc/headwater."""
-    etc, run = lab.directory / "etc", lab.directory / "run"
+    etc = lab.directory / "etc"
     shutil.copytree(EXAMPLE, etc / "headwater-machines")
     (etc / "headwater").mkdir()
+    # Where this runs there need not be such a user.
     account = f"headwater:x:{OWNER}:"
     for name, line in (("passwd", f"{account}{OWNER}::/:/usr/sbin/nologin"), ("group", account)):
         others = [row for row in Path("/etc", name).read_text().splitlines() if not row.startswith("headwater:")]
         (etc / name).write_text("\n".join([*others, line, ""]))
-    run.mkdir()
-    shutil.chown(run, OWNER, OWNER)
-    run.chmod(0o2770)
+    make_shared(lab.directory / "run")
     return etc / "headwater"
 
 

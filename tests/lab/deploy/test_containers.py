@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from container_host import ROOT, ContainerHost
+from container_host import ROOT, ContainerHost, make_shared
 
 from lab import FIRST_NUMBER, TONE, Capture, FfmpegListener, Icecast, group6, of_kind, sequence_gaps, to_toml, wait_until
 
@@ -25,7 +25,7 @@ def site_link(lab, name: str, number: str):
 def site(lab, bin_dir):
     vlans = [site_link(lab, name, name[-2:]) for name in (*VLANS, "vlan30")]
     fabric = site_link(lab, "fabric", "99")
-    host = ContainerHost(lab, *vlans, fabric)
+    host = ContainerHost(lab, make_shared(lab.directory / "run"), *vlans, fabric)
     icecast = Icecast(lab.host("internet", fabric))
     shutil.copytree(ROOT / "containers" / "example", host.folder / "etc", dirs_exist_ok=True)
     station = {"number": FIRST_NUMBER, "title": "Lab Radio", "urls": [icecast.mount("radio", TONE)]}

@@ -1,9 +1,10 @@
 """The services as booted nspawn machines: the main job over two VLANs from one source, by nspawn/."""
 
 import shutil
+import subprocess
 
 import pytest
-from service_machine import ROOT, ServiceMachine, make_folders
+from service_machine import EXAMPLE, ROOT, UNIT, ServiceMachine, exec_start, make_folders
 
 from lab import FIRST_NUMBER, TONE, Capture, FfmpegListener, Icecast, group6, of_kind, to_toml
 
@@ -76,3 +77,35 @@ def test_the_main_job_over_two_vlans_from_one_source(lab, links, icecast, machin
     assert [machine.stop() for machine in machines.values()] == [0] * len(machines)
     for listener in listeners:
         assert listener.wait_end(10) == 0, "the end was not announced"
+
+
+INNER = ROOT / "nspawn" / "services"
+SERVICES = ["membership-watcher", "rtp-packager", "sap-announcer", "directory-resolver", "session-manager", "mcast-monitor", "mcast-bridge"]
+
+
+@pytest.mark.parametrize(
+    "unit", [UNIT.name.replace("@", "@sender"), *(f"headwater@{name}.service" for name in SERVICES), *(p.name for p in INNER.glob("*.target"))]
+)
+def test_systemd_finds_nothing_wrong_with_a_unit(unit, bin_dir):
+    folder = UNIT.parent if unit.startswith("headwater-machine") else INNER
+    script = 'mount -t tmpfs tmpfs /opt && mkdir -p /opt/headwater/bin && mount --bind "$0" /opt/headwater/bin && exec "$@"'
+    argv = ["unshare", "--mount", "sh", "-c", script, bin_dir, "env", f"SYSTEMD_UNIT_PATH={folder}:", "systemd-analyze", "verify", unit]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=folder)
+    assert [line for line in done.stderr.splitlines() if "headwater" in line] == [] and done.returncode == 0, done.stderr
+
+
+def test_each_example_machine_has_what_its_unit_names():
+    for machine in EXAMPLE.iterdir():
+        settings = dict(line.split("=", 1) for line in (machine / "settings").read_text().splitlines() if line[0] != "#")
+        assert (INNER / settings["TARGET"]).exists()
+        legs = {pair.rpartition(":")[2] for pair in settings["NETWORK"].strip('"').split()}
+        assert legs == {path.stem for path in (machine / "network").iterdir()}
+        config = settings.get("HEADWATER_CONFIG", "/etc/headwater/headwater.toml").removeprefix("/etc/headwater/")
+        assert (ROOT / "containers" / "example" / config).exists()
+
+
+def test_a_machines_command_line_is_explicit():
+    argv = exec_start(UNIT, "sender", {"NETWORK": "--network-veth-extra=a:b --network-macvlan=c", "TARGET": "sender.target"})
+    assert {"--settings=no", "--private-network", "--boot", "--volatile=yes", "--machine=sender", "systemd.unit=sender.target"} <= set(argv)
+    assert "--network-veth" not in argv and "$" not in " ".join(argv).replace("${PROGRAMS}", "")
+    assert {"--network-veth-extra=a:b", "--network-macvlan=c"} <= set(argv)
