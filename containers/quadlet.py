@@ -104,7 +104,7 @@ def unit(path: Path) -> str:
     for network in networks_of(path):
         text += f"Requires={network}-network.service\nAfter={network}-network.service\n"
     text += f"\n[Service]\nType=notify\nNotifyAccess=all\nDelegate=yes\nKillMode=mixed\n{lines(sections.get('Service', []))}"
-    text += f"ExecStart={shlex.join(container_command(path, '--cgroups=split'))}\n"
+    text += f"ExecStart={shlex.join(container_command(path, '--cgroups=split', '--log-driver=none'))}\n"
     return text + f"\n[Install]\n{lines(sections.get('Install', []))}"
 
 

@@ -106,7 +106,7 @@ class ContainerHost:
                 self.inside(*quadlet.container_command(self.quadlets / f"{name}.container")), name
             )
         for name in names:
-            self.containers[name].wait_log("ready", timeout)
+            self.containers[name].wait_log("msg=ready", timeout)
 
     def inspect(self, name: str, template: str) -> str:
         return self.run("podman", "inspect", "--format", template, name).strip()
