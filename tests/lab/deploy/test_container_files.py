@@ -87,6 +87,14 @@ def test_a_quadlet_gives_no_more_than_the_table_says(path):
             assert how.endswith("interface_name=" + file.removesuffix(".network").replace("vlan", "br"))
 
 
+def test_what_shares_anothers_network_ends_and_comes_back_with_it():
+    announcer = quadlet.read(QUADLETS / "sap-announcer.container")
+    packager = quadlet.read(QUADLETS / "rtp-packager.container")
+    assert ("Network", "container:rtp-packager") in announcer["Container"]
+    assert {("BindsTo", "rtp-packager.service"), ("After", "rtp-packager.service")} <= set(announcer["Unit"])
+    assert ("Wants", "sap-announcer.service") in packager["Unit"]
+
+
 def test_every_service_has_a_quadlet_and_no_address_is_given_twice():
     assert {image_of(path) for path in CONTAINERS} == set(DAEMONS)
     addresses = re.findall(r"ip6?=([^,\s]+)", "".join(path.read_text() for path in CONTAINERS))
