@@ -51,9 +51,9 @@ class Service:
 
     def __init__(self, name: str, arguments: argparse.Namespace, http_address: str):
         self.name = name
-        self.argv = [str(arguments.bin_dir / name), "--config", str(arguments.config)]
+        self.argv = [str(arguments.bin_dir / name), "--config", str(arguments.config), "--instance", str(arguments.instance)]
         self.log_path = arguments.log_dir / f"{name}.log" if arguments.log_dir else None
-        self.url = f"http://{http_address}:{SERVICES[name]}/readyz"
+        self.url = f"http://{http_address}:{SERVICES[name] + 10 * arguments.instance}/readyz"
         self.process: Optional[subprocess.Popen] = None
         self.pidfd = -1
         self.started = 0.0
@@ -233,6 +233,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--bin-dir", type=Path, default=newest_bin_dir(), help="the services' binaries (default: %(default)s)")
     parser.add_argument("--log-dir", type=Path, help="a log file a service there, instead of all on standard error")
     parser.add_argument("--service", action="append", choices=list(SERVICES), help="run this one only (may be repeated)")
+    parser.add_argument("--instance", type=int, default=0, help="the services' number, where there are several of one (default: 0)")
     return parser.parse_args()
 
 

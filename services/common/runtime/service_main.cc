@@ -135,6 +135,7 @@ class Process {
     http_->set_ready(true);
     server_->SetServing(true);
     sd_notify(0, "READY=1");
+    FeedWatchdog();
     log_.Info("ready",
               {{"socket", options_.SocketPath(definition_.name)}, {"http_port", http_->port()}});
     loop_.Run();
@@ -179,6 +180,15 @@ class Process {
     reload_ok_->Set(1);
   }
 
+  // By the loop, since it is the loop that may hang; three times within the limit that systemd has
+  // set, if it has set one.
+  void FeedWatchdog() {
+    uint64_t limit_us = 0;
+    if (sd_watchdog_enabled(0, &limit_us) <= 0) return;
+    sd_notify(0, "WATCHDOG=1");
+    loop_.At(MonoNow() + std::chrono::microseconds(limit_us / 3), [this] { FeedWatchdog(); });
+  }
+
   void OnSignal() {
     signalfd_siginfo info;
     while (read(signal_fd_, &info, sizeof info) == sizeof info) {
@@ -200,7 +210,10 @@ class Process {
   }
 
   void Reload() {
+    // `systemctl reload` returns when READY=1 comes again.
+    sd_notify(0, "RELOADING=1");
     const absl::StatusOr<std::vector<std::string>> keys = TakeConfig();
+    sd_notify(0, "READY=1");
     reload_ok_->Set(keys.ok() ? 1 : 0);
     if (keys.ok()) {
       log_.Info("configuration reloaded",

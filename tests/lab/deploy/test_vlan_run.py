@@ -99,6 +99,16 @@ def test_a_mac_prefix_of_its_own_for_each_machine(machine):
     assert said.startswith("fe:02:")
 
 
+def test_a_user_has_the_capabilities_that_are_named_and_no_others(machine):
+    script = "id -un; grep -E 'Cap(Eff|Amb)' /proc/self/status"
+    assert machine.guest_says("20", "--user", USER, "--cap", "net_raw", "--", "sh", "-c", script) == (
+        f"{USER}\nCapEff:\t0000000000002000\nCapAmb:\t0000000000002000\n"
+    )
+    assert machine.guest_says("20", "--user", USER, "--", "sh", "-c", script) == (
+        f"{USER}\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n"
+    )
+
+
 def router(lab, link: Link) -> None:
     """A host that gives out leases, prefixes and names: the printer's is known here and nowhere else."""
     host = lab.host("router", link)
@@ -184,6 +194,7 @@ def test_a_user_starts_avahi_by_hand(lab):
         (["20", "--dns", "x"], 64, "--dns x: not an address"),
         (["20", "--mac-prefix", "ff:ff"], 64, "MAC prefix ff:ff"),
         (["20", "--user", "no-such-user"], 64, "--user no-such-user: there is no such user"),
+        (["20", "--cap", "net_raw"], 64, "--cap: only with --user"),
         (["20", "--zone", "A"], 64, "--zone A"),
         (["33"], 69, "no bridge br33 on this machine for VLAN 33 (bridges: br10, br20)"),
         (["20", "--", "/no/such/command"], 127, "/no/such/command: No such file"),

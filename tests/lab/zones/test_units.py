@@ -21,21 +21,12 @@ def with_project(*argv: object) -> subprocess.CompletedProcess:
     return subprocess.run(wrapped, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("unit", [*sorted(UNITS.iterdir()), MACHINE_UNIT, *sorted(INNER.iterdir())], ids=lambda p: p.name)
+@pytest.mark.parametrize("unit", [*sorted(UNITS.glob("headwater-zone*")), MACHINE_UNIT, *sorted(INNER.iterdir())], ids=lambda p: p.name)
 def test_systemd_finds_nothing_wrong_with_a_unit(unit):
     template = unit.name.replace("@.", "@iot.")
     done = with_project("env", f"SYSTEMD_UNIT_PATH={unit.parent}:{UNITS}:", "systemd-analyze", "verify", unit.parent / template)
     complaints = [line for line in (done.stderr + done.stdout).splitlines() if "headwater" in line or "zone" in line]
     assert complaints == [] and done.returncode == 0
-
-
-# What each one may be exposed at most (0 nothing, 10 everything). The namespace's unit makes mounts that others must see, the machine
-# is bounded by nspawn.
-@pytest.mark.parametrize("name, most", [("headwater-zone@.service", 35), ("headwater-zone-net@.service", 50)])
-def test_a_unit_is_hardened(name, most):
-    argv = ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", str(UNITS / name)]
-    done = subprocess.run(argv, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-300:] + done.stderr
 
 
 def test_a_machines_command_line_is_explicit():
