@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vlan_host import VLAN_RUN, VlanHost
+from vlan_host import VLAN_RUN, VlanHost, router
 
-from lab import Device, Link, Service, Zone, ZoneProxy, wait_until
+from lab import Device, Service, Zone, ZoneProxy, wait_until
 
 GUESTS = 200
 NAMESPACES = ("net", "mnt", "cgroup", "pid")
@@ -107,18 +107,6 @@ def test_a_user_has_the_capabilities_that_are_named_and_no_others(machine):
     assert machine.guest_says("20", "--user", USER, "--", "sh", "-c", script) == (
         f"{USER}\nCapEff:\t0000000000000000\nCapAmb:\t0000000000000000\n"
     )
-
-
-def router(lab, link: Link) -> None:
-    """A host that gives out leases, prefixes and names: the printer's is known here and nowhere else."""
-    host = lab.host("router", link)
-    leg = host.leg
-    argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--log-facility=-"]
-    argv += [f"--interface={leg.interface}", "--bind-interfaces", "--no-resolv", "--no-hosts", "--no-ping"]
-    argv += [f"--dhcp-range={link.prefix4}.100,{link.prefix4}.200,1h", f"--dhcp-leasefile={lab.directory}/leases"]
-    argv += ["--dhcp-range=::,constructor:" + leg.interface + ",ra-only", "--enable-ra", f"--ra-param={leg.interface},4"]
-    argv += [f"--dhcp-option=option6:dns-server,[{leg.ipv6}]", "--address=/printer.example/192.0.2.7"]
-    host.ns.start(argv, "dnsmasq").wait_log("router advertisement on")
 
 
 def test_a_lease_and_a_routers_prefix_come_with_name_servers_of_the_guests_own(lab):

@@ -14,6 +14,18 @@ mount -t tmpfs tmpfs /run && mkdir /run/headwater && mount --bind "$1" /run/head
 """
 
 
+def router(lab: Lab, link: Link) -> None:
+    """A host that gives out leases, prefixes and names: the printer's is known here and nowhere else."""
+    host = lab.host(f"router-{link.name}", link)
+    leg = host.leg
+    argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file=", "--log-facility=-"]
+    argv += [f"--interface={leg.interface}", "--bind-interfaces", "--no-resolv", "--no-hosts", "--no-ping"]
+    argv += [f"--dhcp-range={link.prefix4}.100,{link.prefix4}.200,1h", f"--dhcp-leasefile={lab.directory}/leases-{link.name}"]
+    argv += ["--dhcp-range=::,constructor:" + leg.interface + ",ra-only", "--enable-ra", f"--ra-param={leg.interface},4"]
+    argv += [f"--dhcp-option=option6:dns-server,[{leg.ipv6}]", "--address=/printer.example/192.0.2.7"]
+    host.ns.start(argv, "dnsmasq").wait_log("router advertisement on")
+
+
 class VlanHost:
     """`vlan-run` and whatever else is started here sees the bridges br10, br20, ... of `vlans`, each joined to a link of the lab."""
 
@@ -29,9 +41,10 @@ class VlanHost:
         for vlan, link in vlans.items():
             self.ns.ip(f"link add br{vlan} type bridge forward_delay 0 stp_state 0", f"link set br{vlan} up")
             if link:
-                self._trunk(vlan, link)
+                self.trunk(vlan, link)
+                self.ns.ip(f"link set eth0.{vlan} master br{vlan} up")
 
-    def _trunk(self, vlan: int, link: Link) -> None:
+    def trunk(self, vlan: int, link: Link) -> None:
         """What eth0.VLAN is on a machine with a trunk port."""
         _, port = link.next_port()
         link.lab.switch.ip(
@@ -39,7 +52,6 @@ class VlanHost:
             f"link set {port} addrgenmode none master {link.bridge}",
             f"link set {port} up",
         )
-        self.ns.ip(f"link set eth0.{vlan} master br{vlan} up")
 
     def _inside(self, argv: tuple) -> list:
         return ["nsenter", f"--mount=/proc/{self.machine.pid}/ns/mnt", *argv]
