@@ -57,6 +57,7 @@ class Site:
             self.links[vlan] = lab.links[name] = Link(lab, name, vlan - 10, True, False)
             router(lab, self.links[vlan])
         self.machine = VlanHost(lab, {})
+        self.machine.ns.ip("link add eth0 type veth peer name cable")
         for vlan, link in self.links.items():
             self.machine.trunk(vlan, link)
         self.go = lab.directory / "go"
@@ -94,6 +95,9 @@ def test_the_page_makes_the_site(lab, bin_dir):
     bridges = site.machine.interfaces()
     assert bridges - empty == {"br10", "br20", "br30"}
     site.step(4)
+    printer, ear = Device(lab, "printer", site.links[20]), Device(lab, "ear", site.links[10])
+    for device in (printer, ear):
+        device.launch()
     site.wait_said(r"^ready$", 5)
     assert len(site.machine.interfaces() - bridges) == 4 + 3, "a veth for each VLAN of each guest"
 
@@ -103,7 +107,7 @@ def test_the_page_makes_the_site(lab, bin_dir):
     said = site.step(6)
     assert "Example Radio" in said and "iot" in said and "users" in said
     assert_one_source_is_heard_on_two_vlans(site, icecast, station)
-    assert_printers_are_seen_one_way(site)
+    assert_printers_are_seen_one_way(printer.wait_ready(), ear.wait_ready())
     site.step(7)
     site.machine.wait_empty(bridges)
     assert site.shell.wait(10) == 0
@@ -111,17 +115,15 @@ def test_the_page_makes_the_site(lab, bin_dir):
 
 def assert_one_source_is_heard_on_two_vlans(site: Site, icecast: Icecast, station: dict) -> None:
     # As step 3 says: stations are put into lineup.toml, which is read again by itself.
-    inside = f"/proc/{site.shell.pid}/root"
-    children = Path(f"/proc/{site.shell.pid}/task/{site.shell.pid}/children").read_text().split()
-    inside = f"/proc/{children[0]}/root"
-    Path(inside + "/etc/headwater/lineup.toml").write_text(to_toml({"station": [station]}))
+    (shell,) = Path(f"/proc/{site.shell.pid}/task/{site.shell.pid}/children").read_text().split()
+    Path(f"/proc/{shell}/root/etc/headwater/lineup.toml").write_text(to_toml({"station": [station]}))
     group = group6(FIRST_NUMBER)
     hosts = [site.lab.host(f"listener-{vlan}", site.links[vlan]) for vlan in (10, 20)]
     captures = [Capture(host.ns, host.leg.interface) for host in hosts]
     listeners = [FfmpegListener(host, group) for host in hosts]
     for listener in listeners:
-        listener.wait_decoded(3, 30)
-        assert listener.tone_seconds(TONE) >= 2.5
+        listener.wait_decoded(2, 30)
+        assert listener.tone_seconds(TONE) >= 1.5
     assert icecast.listeners("radio") == 1, "one source"
     rtp = [capture.select(of_kind("rtp", group)) for capture in captures]
     assert [{p.source for p in packets} for packets in rtp] == [{"2001:db8:d0be:a::5"}, {"2001:db8:d0be:b::5"}]
@@ -130,12 +132,22 @@ def assert_one_source_is_heard_on_two_vlans(site: Site, icecast: Icecast, statio
         listener.leave()
 
 
-def assert_printers_are_seen_one_way(site: Site) -> None:
-    printer, ear = Device(site.lab, "printer", site.links[20]).start(), Device(site.lab, "ear", site.links[10]).start()
+def assert_printers_are_seen_one_way(printer: Device, ear: Device) -> None:
     printer.publish(Service("Office"))
     ear.publish(Service("Private"))
     ear.wait_seen_name("Office", timeout=15)
     assert "Private" not in printer.names("_ipp._tcp")
+
+
+def test_the_guests_at_boot_are_those_of_the_page():
+    page = re.sub(r" \\\n *", " ", PAGE.read_text()).replace("$watcher", "--service membership-watcher --config")
+    lines = {line.removesuffix(" &") for line in page.splitlines() if line.startswith("deploy/vlan-run ") and line.endswith(" &")}
+    guests = set()
+    for path in (ROOT / "deploy/example-three-vlans/guests").iterdir():
+        said = dict(re.findall(r'^(\w+)="(.*)"$', path.read_text(), re.M))
+        guests.add(" ".join(sorted(f"{said['VLANS']} {said['OPTIONS']} -- {said['COMMAND']}".split())))
+    words = (line.replace("$as", "").replace("deploy/vlan-run", "").replace("deploy/up.py", "") for line in lines)
+    assert len(guests) == 5 and {" ".join(sorted(line.split())) for line in words} == guests
 
 
 # The services that read each file of the example sites.
