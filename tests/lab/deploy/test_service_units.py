@@ -24,6 +24,13 @@ OWN_UNITS = sorted(path for path in UNITS.iterdir() if not path.name.startswith(
 GUEST_UNIT = "headwater-guest@.service"
 CORE = ["directory-resolver", "membership-watcher@0", "sap-announcer", "rtp-packager@0", "session-manager"]
 
+# Of what runs only where it has a table in the configuration: just enough of it to start.
+OTHERS = {
+    "dvb-tuner": {"carriers": "carriers", "position": "28.2E", "network_inputs": 1},
+    "mdns-zone-proxy": {"rules": [{"name": "any", "from": "iot", "to": "trusted", "types": ["_ipp._tcp"], "action": "allow"}]},
+    "mcast-monitor": {"listen": [{"service": "syslog", "groups": ["234.192.168.10", "ff15::514"]}]},
+    "mcast-bridge": {"rules": [{"name": "upnp", "groups": ["upnp"], "links": ["lan", "iot"], "hops_min": 4}]},
+}
 GUEST = """
 VLANS="20"
 OPTIONS="--address 192.168.20.5/24"
@@ -134,9 +141,11 @@ class UnitMachine:
         etc, own = lab.directory / "etc", lab.directory / "system"
         for folder in (etc / "headwater", own):
             folder.mkdir(parents=True)
-        headend.config |= {"run_dir": "/run/headwater", "state_dir": "/var/lib/headwater", "legs": {"lan": self.leg.interface}}
+        headend.config |= {"run_dir": "/run/headwater", "state_dir": "/var/lib/headwater", "legs": {"lan": self.leg.interface, "iot": "br20"}}
+        headend.config |= {"zones": {"trusted": {"bus": "system"}, "iot": {"bus": "/run/headwater/zones/iot/bus"}}, **OTHERS}
         (etc / "headwater" / "headwater.toml").write_text(to_toml(headend.config))
         (etc / "headwater" / "lineup.toml").write_text("")
+        (etc / "headwater" / "carriers").write_text((ROOT / "deploy/example/carriers").read_text())
         (etc / "headwater" / "watcher-20.toml").write_text('[legs]\niot = "br20"\n')
         (etc / "headwater" / "guests").mkdir()
         (etc / "headwater" / "guests" / "watcher-20").write_text(GUEST)
@@ -192,6 +201,18 @@ def test_a_guest_under_its_unit(lab, headend, bin_dir):
     machine.run("systemctl", "stop", "headwater-guest@watcher-20.service")
     assert machine.state("guest@watcher-20", "Result") == "success"
     wait_until(lambda: "rt20_" not in machine.run("ip", "-br", "link"), 5, "the end of its interface")
+
+
+def test_the_other_services_under_their_units(lab, headend, bin_dir):
+    machine = UnitMachine(lab, headend, bin_dir)
+    machine.wait_active(*CORE)
+    for name in OTHERS:
+        machine.run("systemctl", "start", "--no-block", f"headwater-{name}.service")
+    machine.wait_active(*OTHERS, timeout=30)
+    for name in OTHERS:
+        machine.run("systemctl", "stop", f"headwater-{name}.service")
+    assert {machine.state(name, "Result") for name in OTHERS} == {"success"}
+    assert {machine.state(name, "NRestarts") for name in OTHERS} == {"0"}
 
 
 def test_the_headend_under_its_units(lab, headend, bin_dir):
