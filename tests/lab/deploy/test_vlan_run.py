@@ -95,8 +95,18 @@ def test_a_guests_end_is_its_commands(machine):
 
 
 def test_a_mac_prefix_of_its_own_for_each_machine(machine):
-    said = machine.guest_says("20", "--mac-prefix", "fe:02", "--", "cat", "/sys/class/net/br20/address")
-    assert said.startswith("fe:02:")
+    show = ["20", "--", "cat", "/sys/class/net/br20/address"]
+    assert machine.guest_says("20", "--mac-prefix", "fe:02", *show[1:]).startswith("fe:02:")
+    # What the machine says for all of its guests, on an /etc of the test's own.
+    script = """
+    mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work
+    mount -t overlay overlay -o lowerdir=/etc,upperdir=/mnt/upper,workdir=/mnt/work /etc
+    mkdir -p /etc/headwater && echo "$1" > /etc/headwater/mac-prefix && shift && exec "$@"
+    """
+    with_file = ["unshare", "--mount", "sh", "-ec", script, "sh"]
+    assert machine.run(*with_file, "fe:03", VLAN_RUN, *show).startswith("fe:03:")
+    guest = machine.start(*with_file, "01:00", VLAN_RUN, *show)
+    assert guest.wait(20) == 64 and "MAC prefix 01:00: two octets" in guest.log()
 
 
 def test_a_user_has_the_capabilities_that_are_named_and_no_others(machine):
