@@ -96,7 +96,7 @@ class OwnPath : public Sink, public PayloadSink {
     stream_ = std::make_unique<FeedStream>(options_, config, environment_, std::move(feed));
     session_.SetFormat(*stream_->format());
     session_.Transmit(MonoNow(), 0s);
-    stream_->Transmit();
+    stream_->Transmit(false);
   }
 
   void OnFeed(std::span<const FeedDatagram> batch) override {

@@ -78,7 +78,7 @@ void FeedStream::Update(const StreamConfig& config) {
   look_at_ = std::min(look_at_, LookAt());
 }
 
-void FeedStream::Transmit() {
+void FeedStream::Transmit(bool /*goes_on*/) {
   if (transmit_) return;
   transmit_ = true;
   transmit_at_ = environment_.now().mono;

@@ -51,7 +51,7 @@ class FeedStream : public MediaStream {
   FeedStats feed_stats() const;
 
   void Update(const StreamConfig& config) override;
-  void Transmit() override;
+  void Transmit(bool goes_on) override;
   void OnTime(PayloadSink& sink) override;
   MonoTime NextDeadline() const override { return look_at_; }
 

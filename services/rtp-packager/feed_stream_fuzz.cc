@@ -29,7 +29,7 @@ class Machine : public FeedReceiver, public PayloadSink {
 
   void Step(ByteReader& input) {
     const uint8_t operation = input.U8();
-    if (operation == 0) return stream_->Transmit();
+    if (operation == 0) return stream_->Transmit(false);
     if (operation < 32) return Advance(operation * 100ms);
     // Whole packets mostly, with their sync byte mended, so that the tables are reached.
     const size_t packets = operation % 8;

@@ -44,6 +44,7 @@ class Instance : public ServiceInstance {
       core.SetOptions(options_);
       return true;
     });
+    rpc_.OnLegs();
     return RestartKeys(running_, accepted_);
   }
 

@@ -117,8 +117,9 @@ class MediaStream {
 
   // What may change while it runs: URLs and limits for the next opening, where a feed comes from.
   virtual void Update(const StreamConfig& config) = 0;
-  // Sending starts as soon as there is enough media. Idempotent.
-  virtual void Transmit() = 0;
+  // Sending starts as soon as there is enough media. Idempotent. With `goes_on` listeners have been
+  // sent this until now, and need no burst.
+  virtual void Transmit(bool goes_on) = 0;
   // Gives out all that is due.
   virtual void OnTime(PayloadSink& sink) = 0;
   virtual MonoTime NextDeadline() const = 0;

@@ -16,6 +16,8 @@ constexpr size_t kUrlsMax = 32;
 constexpr size_t kUrlOctetsMax = 2048;
 constexpr size_t kLinksMax = 64;
 constexpr Duration kSilenceLimitMax = 24h;
+// Listeners whose sender was silent for no longer have not played out what they had.
+constexpr absl::Duration kHandoverPauseMax = absl::Seconds(1);
 
 bool IsSourceUrl(const std::string& url) {
   return url.size() <= kUrlOctetsMax &&
@@ -163,7 +165,7 @@ absl::Status Packager::Apply(const SessionRequest& request) {
   record.dscp = static_cast<uint8_t>(request.dscp);
   record.hop_limit = static_cast<uint8_t>(request.hop_limit);
   Deliver(record);
-  if (request.transmit) Transmit(record, now.mono);
+  if (request.transmit) Transmit(record, request, now);
   changes_.insert(request.channel);
   environment_.wake();
   return absl::OkStatus();
@@ -244,11 +246,18 @@ Ssrc Packager::ChooseSsrc(uint32_t wanted) {
   return Ssrc{wanted};
 }
 
-void Packager::Transmit(SessionRecord& record, MonoTime now) {
+void Packager::Transmit(SessionRecord& record, const SessionRequest& request,
+                        const ClockPair& now) {
+  Session& session = *record.session;
+  if (request.ssrc != 0 && request.sent_before && !session.transmits()) {
+    session.GoOnFrom(SequenceNumber(request.sequence), *request.sent_before);
+  }
+  const bool goes_on =
+      request.sent_before && now.wall - request.sent_before->sent < kHandoverPauseMax;
   const StreamState state = record.stream->stream->state();
   const bool running = state == StreamState::kSending || state == StreamState::kSilent;
-  record.session->Transmit(now, running ? options_.startup_delay : Duration{});
-  record.stream->stream->Transmit();
+  session.Transmit(now.mono, running && !goes_on ? options_.startup_delay : Duration{});
+  record.stream->stream->Transmit(/*goes_on=*/goes_on);
 }
 
 absl::Status Packager::Stop(uint64_t epoch, const Channel& channel) {
@@ -257,21 +266,35 @@ absl::Status Packager::Stop(uint64_t epoch, const Channel& channel) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::optional<SessionEnd>> Packager::HandOver(uint64_t epoch,
+                                                             const Channel& channel) {
+  if (absl::Status status = CheckEpoch(epoch); !status.ok()) return status;
+  if (!sessions_.contains(channel)) return std::nullopt;
+  const std::unique_ptr<Session> session = Take(channel);
+  AddStats(*session);
+  return SessionEnd{.sequence = session->sequence().value(), .next_sent = session->next_sent()};
+}
+
 void Packager::StopAll() {
   const ClockPair now = environment_.now();
   while (!sessions_.empty()) Remove(sessions_.begin()->first, now);
 }
 
 void Packager::Remove(const Channel& channel, const ClockPair& now) {
+  std::unique_ptr<Session> session = Take(channel);
+  session->Close(now, outbox_);
+  AddStats(*session);
+  if (!session->closed()) closing_.push_back(std::move(session));
+}
+
+std::unique_ptr<Session> Packager::Take(const Channel& channel) {
   const auto found = sessions_.find(channel);
   changes_.insert(channel);
   Detach(found->second);
   std::unique_ptr<Session> session = std::move(found->second.session);
   sessions_.erase(found);
-  session->Close(now, outbox_);
-  AddStats(*session);
-  if (!session->closed()) closing_.push_back(std::move(session));
   environment_.wake();
+  return session;
 }
 
 void Packager::Detach(SessionRecord& record) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 
 #include <cstdint>
 #include <functional>
@@ -87,6 +88,14 @@ struct SessionStatus {
   uint64_t continuity_errors_total = 0;
 };
 
+// Where another packager goes on with a session.
+struct SessionEnd {
+  // Of the packet that would have been the next.
+  uint16_t sequence = 0;
+  // The same packet's; nothing: it has sent none.
+  std::optional<SentTimestamp> next_sent;
+};
+
 // Sums over everything that lives or has lived.
 struct PackagerStats {
   uint64_t packets_total = 0;
@@ -135,6 +144,9 @@ class Packager {
   absl::Status Apply(const SessionRequest& request);
   // OK when there was none. FAILED_PRECONDITION: a lower epoch.
   absl::Status Stop(uint64_t epoch, const Channel& channel);
+  // The same without BYE, for another packager goes on from what it answers; nothing: no session
+  // was there.
+  absl::StatusOr<std::optional<SessionEnd>> HandOver(uint64_t epoch, const Channel& channel);
   // The end of the service: BYE to all. Done when drained().
   void StopAll();
   bool drained() const { return sessions_.empty() && closing_.empty(); }
@@ -195,9 +207,10 @@ class Packager {
   StreamRecord& FindOrOpenStream(const SessionRequest& request);
   void OpenFeed(StreamRecord& record, const StreamConfig& config);
   void Remove(const Channel& channel, const ClockPair& now);
+  std::unique_ptr<Session> Take(const Channel& channel);
   void Detach(SessionRecord& record);
   void Deliver(SessionRecord& record);
-  void Transmit(SessionRecord& record, MonoTime now);
+  void Transmit(SessionRecord& record, const SessionRequest& request, const ClockPair& now);
   void FollowStream(StreamRecord& record, const ClockPair& now);
   void AddStats(const Session& session);
   static void AddStats(const StreamRecord& record, PackagerStats& sum);

@@ -133,6 +133,15 @@ v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks) 
   return proto;
 }
 
+v1::StopSessionResponse ToProto(const SessionEnd& end) {
+  v1::StopSessionResponse proto;
+  if (!end.next_sent) return proto;
+  proto.set_sequence(end.sequence);
+  proto.set_timestamp(end.next_sent->timestamp.value());
+  *proto.mutable_timestamp_sent() = headwater::ToProto(end.next_sent->sent);
+  return proto;
+}
+
 v1::ProbeResponse ToProto(const ProbeResult& result) {
   v1::ProbeResponse proto;
   *proto.mutable_format() = FormatToProto(result.format);

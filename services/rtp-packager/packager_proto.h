@@ -13,6 +13,7 @@ namespace headwater::packager {
 absl::StatusOr<SessionRequest> RequestFromProto(const v1::ApplySessionRequest& proto);
 // `clocks`: any reading of both, for the times.
 v1::SessionStatus ToProto(const SessionStatus& status, const ClockPair& clocks);
+v1::StopSessionResponse ToProto(const SessionEnd& end);
 v1::ProbeResponse ToProto(const ProbeResult& result);
 
 }  // namespace headwater::packager

@@ -79,6 +79,7 @@ v1::WatchSessionsResponse PackagerRpc::SessionEvent(const Channel& channel) {
 v1::WatchLegsResponse PackagerRpc::LegsEvent() const {
   v1::WatchLegsResponse event;
   for (const Leg& leg : shell_.legs()) *event.add_legs() = headwater::ToProto(leg);
+  event.set_sessions_max(static_cast<uint32_t>(options_.sessions_max));
   return event;
 }
 
@@ -129,10 +130,17 @@ grpc::ServerUnaryReactor* PackagerRpc::ApplySession(grpc::CallbackServerContext*
 
 grpc::ServerUnaryReactor* PackagerRpc::StopSession(grpc::CallbackServerContext* context,
                                                    const v1::StopSessionRequest* request,
-                                                   v1::StopSessionResponse*) {
-  return OnLoop(context, loop_, [this, request]() -> absl::Status {
+                                                   v1::StopSessionResponse* response) {
+  return OnLoop(context, loop_, [this, request, response]() -> absl::Status {
     ASSIGN_OR_RETURN(const Channel channel, ChannelFromProto(request->channel()));
-    return shell_.Call([&](Packager& core) { return core.Stop(request->epoch(), channel); });
+    if (!request->handover()) {
+      return shell_.Call([&](Packager& core) { return core.Stop(request->epoch(), channel); });
+    }
+    ASSIGN_OR_RETURN(const auto end, shell_.Call([&](Packager& core) {
+      return core.HandOver(request->epoch(), channel);
+    }));
+    if (end) *response = ToProto(*end);
+    return absl::OkStatus();
   });
 }
 

@@ -332,6 +332,72 @@ TEST_F(PackagerTest, ASessionThatGoesOnIsAheadByTheTimeThatHasPassed) {
   EXPECT_EQ(told->sent, clocks_.ToWall(packets.back().time));
 }
 
+TEST_F(PackagerTest, AHandoverSaysNoByeAndTellsWhereToGoOn) {
+  Apply(Request(V6(), true));
+  Answer(4s);
+  Play(1s);
+  const auto sent = RtpOf(V6());
+  const auto end = core_->HandOver(0, V6());
+  ASSERT_TRUE(end.ok() && *end);
+  EXPECT_EQ((*end)->sequence, sent.back().header.sequence.Next().value());
+  ASSERT_TRUE((*end)->next_sent);
+  const RtpTimestamp last = sent.back().header.timestamp;
+  const int64_t step = last.DistanceFrom(sent[sent.size() - 2].header.timestamp);
+  EXPECT_EQ((*end)->next_sent->timestamp.DistanceFrom(last), step);
+  // The burst at the start has brought it ahead of what is to be heard.
+  const absl::Duration ahead = (*end)->next_sent->sent - clocks_.ToWall(sent.back().time);
+  EXPECT_NEAR(absl::ToDoubleSeconds(ahead), 0.4375 + static_cast<double>(step) / 90000, 0.01);
+  Advance(1s);
+  EXPECT_EQ(Byes(V6()), 0u);
+  EXPECT_EQ(RtpOf(V6()).size(), sent.size());
+  EXPECT_FALSE(core_->Status(V6()));
+  ASSERT_TRUE(core_->HandOver(0, V6()).ok());
+  EXPECT_FALSE(*core_->HandOver(0, V6())) << "there is none";
+}
+
+TEST_F(PackagerTest, ASessionIsPreparedAndGoesOnFromWhereTheOtherSenderHasStopped) {
+  SessionRequest request = Request(V6(), false);
+  request.ssrc = 0x1234;
+  request.sequence = 5000;
+  request.sent_before = {RtpTimestamp(1000), clocks_.wall};
+  Apply(request);
+  Answer(4s);
+  Play(2s);
+  // The other one's packets, which are no collision yet.
+  std::vector<uint8_t> bytes;
+  RtpHeader{.payload_type = 14, .ssrc = Ssrc{0x1234}}.SerializeTo(bytes);
+  core_->OnGroupRtp(0, V6().group, *IpAddress::Parse("2001:db8::66"), bytes);
+  EXPECT_EQ(core_->Stats().collisions_total, 0u);
+  EXPECT_TRUE(RtpOf(V6()).empty());
+  request.transmit = true;
+  request.sequence = 4321;
+  request.sent_before = {RtpTimestamp(900000), clocks_.wall + absl::Milliseconds(20)};
+  const MonoTime asked = now();
+  const absl::Time due = request.sent_before->sent;
+  Apply(request);
+  Advance(500ms);
+  const auto packets = RtpOf(V6());
+  ASSERT_GT(packets.size(), 3u);
+  EXPECT_EQ(packets[0].time, asked) << "at once";
+  EXPECT_EQ(packets[0].header.sequence.value(), 4321);
+  EXPECT_EQ(packets[0].header.timestamp, RtpTimestamp(900000));
+  EXPECT_EQ(packets[0].header.ssrc, Ssrc{0x1234});
+  // Listeners have what they need: no burst.
+  const double media = static_cast<double>(packets.back().header.timestamp.DistanceFrom(
+                           packets[0].header.timestamp)) /
+                       90000;
+  EXPECT_NEAR(media, std::chrono::duration<double>(packets.back().time - asked).count(), 0.01);
+  // What is sent now is to be heard when the other sender's report says.
+  const auto& report = std::get<SenderReport>(rtcp_.at(0).packets.at(0));
+  EXPECT_EQ(report.ntp, NtpTime::From(due - absl::Milliseconds(20)));
+  EXPECT_EQ(report.timestamp, RtpTimestamp(900000 - 1800));
+  // Told once more, it does not begin anew.
+  request.sequence = 1;
+  Apply(request);
+  Play(300ms);
+  ExpectContinuous(RtpOf(V6()), 100ms);
+}
+
 TEST_F(PackagerTest, ATimestampFromTheFutureDoesNotTakeTheSessionBack) {
   SessionRequest request = Request(V6(), true);
   request.ssrc = 0x1234;

@@ -23,6 +23,8 @@ constexpr uint8_t kMp2tPayloadType = 33;
 
 // What was sent longer ago is out of every listener's mind.
 constexpr absl::Duration kPauseMax = absl::Hours(1);
+// Nobody sends further ahead; what is told so was told by another clock.
+constexpr absl::Duration kLeadMax = absl::Seconds(10);
 
 }  // namespace
 
@@ -55,10 +57,27 @@ void Session::Transmit(MonoTime now, Duration delay) {
   send_from_ = now + delay;
 }
 
+void Session::GoOnFrom(SequenceNumber sequence, const SentTimestamp& sent_before) {
+  if (packets_ > 0) return;
+  sequence_ = sequence;
+  config_.sent_before = sent_before;
+}
+
+std::optional<SentTimestamp> Session::next_sent() const {
+  if (!last_sent_) return std::nullopt;
+  const int64_t step = std::max<int64_t>(last_step_, 0);
+  return SentTimestamp{
+      last_sent_->timestamp + step,
+      last_sent_->sent + absl::FromChrono(last_ahead_) + absl::Seconds(step) / clock_rate_};
+}
+
 // As if the sender before had gone on without a word: listeners keep the time of what they play.
-void Session::GoOn(RtpTimestamp first, absl::Time now) {
-  const absl::Duration pause =
-      std::clamp(now - config_.sent_before->sent, absl::ZeroDuration(), kPauseMax);
+void Session::GoOn(RtpTimestamp first, MonoTime due, const ClockPair& now) {
+  const absl::Duration since = now.wall - config_.sent_before->sent;
+  const absl::Duration pause = std::clamp(since, absl::ZeroDuration(), kPauseMax);
+  if (since < absl::ZeroDuration() && since > -kLeadMax) {
+    lead_ = absl::ToChronoNanoseconds(-since) - (due - now.mono);
+  }
   const int64_t ticks = absl::ToInt64Microseconds(pause) * clock_rate_ / 1'000'000;
   timestamp_start_ = (config_.sent_before->timestamp + ticks).value() - first.value();
 }
@@ -66,7 +85,9 @@ void Session::GoOn(RtpTimestamp first, absl::Time now) {
 void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair& now,
                         uint32_t payload_offset, Outbox& out) {
   HW_CHECK(rtcp_);
-  if (packets_ == 0 && config_.sent_before) GoOn(payload.time.timestamp, now.wall);
+  if (packets_ == 0 && config_.sent_before) GoOn(payload.time.timestamp, due, now);
+  due += lead_;
+  last_ahead_ = due - now.mono;
   // A session that joins a running stream begins with a discontinuity of its own; MPA and MP2T
   // mark one (RFC 2250 sections 3.3 and 2).
   const bool begins =
@@ -87,6 +108,7 @@ void Session::OnPayload(const RtpPayload& payload, MonoTime due, const ClockPair
   ++packets_;
   octets_ += payload.bytes.size();
   if (!first_rtp_) first_rtp_ = now.mono;
+  if (last_sent_) last_step_ = header.timestamp.DistanceFrom(last_sent_->timestamp);
   last_sent_ = {header.timestamp, now.wall};
   actions_.clear();
   rtcp_->OnRtpSent(header.timestamp, payload.bytes.size(), due, now, actions_);

@@ -16,7 +16,8 @@
 
 namespace headwater::packager {
 
-// A timestamp that has been sent, and when.
+// A timestamp that has been sent, and when; one that was sent ahead of its time may be told with
+// that time, which may be to come.
 struct SentTimestamp {
   RtpTimestamp timestamp;
   absl::Time sent;
@@ -52,6 +53,8 @@ class Session {
 
   void SetDelivery(SessionDelivery delivery) { delivery_ = std::move(delivery); }
   const SessionDelivery& delivery() const { return delivery_; }
+  // By another packager that has sent this session until now; before the first payload.
+  void GoOnFrom(SequenceNumber sequence, const SentTimestamp& sent_before);
   // Once, before the first payload.
   void SetFormat(const RtpFormat& format);
   // From now on payloads are sent, after `delay`. Idempotent.
@@ -74,6 +77,9 @@ class Session {
   SequenceNumber sequence() const { return sequence_; }
   // Of the newest packet.
   const std::optional<SentTimestamp>& last_sent() const { return last_sent_; }
+  // Of the next one, if it follows as that did on the one before, and when it is to be heard;
+  // nothing before the first.
+  std::optional<SentTimestamp> next_sent() const;
   Ssrc ssrc() const { return rtcp_ ? rtcp_->ssrc() : config_.ssrc; }
   bool transmits() const { return transmit_; }
   // Whether a payload of now would be sent.
@@ -89,12 +95,12 @@ class Session {
   RtcpSessionStats rtcp_stats() const { return rtcp_ ? rtcp_->stats() : RtcpSessionStats{}; }
 
  private:
-  void GoOn(RtpTimestamp first, absl::Time now);
+  void GoOn(RtpTimestamp first, MonoTime due, const ClockPair& now);
   void Perform(const RtcpActions& actions, Outbox& out);
   void AddDatagrams(OutDatagram datagram, Outbox& out) const;
 
   const Options& options_;
-  const SessionConfig config_;
+  SessionConfig config_;
   SessionDelivery delivery_;
   std::optional<RtcpSession> rtcp_;
   // Reused, so that a packet allocates nothing.
@@ -104,6 +110,12 @@ class Session {
   uint32_t timestamp_start_ = 0;
   uint32_t clock_rate_ = 0;
   std::optional<SentTimestamp> last_sent_;
+  // From the last packet but one to the last, in ticks.
+  int64_t last_step_ = 0;
+  // How long before it was to be heard the last packet left.
+  Duration last_ahead_{};
+  // What the sender before was ahead of the stream that is sent now.
+  Duration lead_{};
   bool transmit_ = false;
   bool closing_ = false;
   bool closed_ = false;

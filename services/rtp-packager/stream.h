@@ -34,7 +34,7 @@ class Stream : public MediaStream, public SourceObserver {
 
   // The open source stays.
   void Update(const StreamConfig& config) override;
-  void Transmit() override;
+  void Transmit(bool goes_on) override;
   void OnTime(PayloadSink& sink) override;
   MonoTime NextDeadline() const override;
 
@@ -158,6 +158,7 @@ class Stream : public MediaStream, public SourceObserver {
 
   // Sending.
   bool transmit_ = false;
+  bool goes_on_ = false;
   MonoTime transmit_at_{};
   Timeline timeline_;
   DriftControl drift_;

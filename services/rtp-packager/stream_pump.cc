@@ -18,9 +18,10 @@ constexpr Duration kPauseMargin = 2s;
 
 }  // namespace
 
-void Stream::Transmit() {
+void Stream::Transmit(bool goes_on) {
   if (transmit_) return;
   transmit_ = true;
+  goes_on_ = goes_on;
   transmit_at_ = environment_.now().mono;
   environment_.wake();
 }
@@ -71,10 +72,11 @@ bool Stream::ReserveReady(MonoTime now) const {
 void Stream::TryStart(MonoTime now) {
   if (state_ != StreamState::kReady || !transmit_ || !ReserveReady(now)) return;
   const Duration spare = queue_.length() - options_.preroll;
-  const Duration burst = config_.test_tone ? options_.startup_burst
-                                           : std::clamp(spare, Duration{}, options_.startup_burst);
-  timeline_.Start(std::max(now, transmit_at_ + options_.startup_delay), clock_->now().position,
-                  burst, options_.startup_speed);
+  const Duration burst_max = goes_on_ ? Duration{} : options_.startup_burst;
+  const Duration burst = config_.test_tone ? burst_max : std::clamp(spare, Duration{}, burst_max);
+  const Duration delay = goes_on_ ? Duration{} : options_.startup_delay;
+  timeline_.Start(std::max(now, transmit_at_ + delay), clock_->now().position, burst,
+                  options_.startup_speed);
   Fire(StreamEvent::kTransmit);
 }
 

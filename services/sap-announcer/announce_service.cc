@@ -52,7 +52,8 @@ grpc::ServerUnaryReactor* AnnounceService::StopAnnouncement(grpc::CallbackServer
                                                             StopAnnouncementResponse*) {
   return OnLoop(context, loop_, [this, request]() -> absl::Status {
     ASSIGN_OR_RETURN(const Channel channel, ChannelFromProto(request->channel()));
-    return shell_.Stop(request->epoch(), channel);
+    return request->handover() ? shell_.HandOver(request->epoch(), channel)
+                               : shell_.Stop(request->epoch(), channel);
   });
 }
 

@@ -181,6 +181,19 @@ absl::Status Announcer::Stop(uint64_t epoch, const Channel& channel, Now now, Se
   return absl::OkStatus();
 }
 
+absl::Status Announcer::HandOver(uint64_t epoch, const Channel& channel, Now now) {
+  RETURN_IF_ERROR(CheckEpoch(epoch));
+  Touch(now.mono);
+  if (statuses_.erase(channel) == 0) return absl::OkStatus();
+  changed_.insert(channel);
+  for (auto it = outlets_.lower_bound({channel, ""});
+       it != outlets_.end() && it->first.first == channel;) {
+    Schedule(it->first, it->second.due, kNever);
+    it = outlets_.erase(it);
+  }
+  return absl::OkStatus();
+}
+
 void Announcer::Remove(const Channel& channel, Now now, Sends& out) {
   for (auto it = outlets_.lower_bound({channel, ""});
        it != outlets_.end() && it->first.first == channel;) {

@@ -67,6 +67,8 @@ class Announcer {
   absl::Status Apply(uint64_t epoch, Announcement wanted, Now now, Sends& out);
   // Ends it with deletions. OK when there is none. FAILED_PRECONDITION: lower epoch.
   absl::Status Stop(uint64_t epoch, const Channel& channel, Now now, Sends& out);
+  // Forgets it without a word: another announcer goes on with it.
+  absl::Status HandOver(uint64_t epoch, const Channel& channel, Now now);
   // Somebody who manages is there (a call, an open watch): what is announced is not orphaned.
   void Touch(MonoTime now) { contact_ = now; }
 

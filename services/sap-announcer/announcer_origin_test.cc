@@ -133,6 +133,24 @@ TEST_F(AnnouncerOriginTest, GoesOnAfterARestartAsTheSameOrigin) {
     EXPECT_TRUE(deleted.contains(SapHash(before.id, version)));
 }
 
+TEST_F(AnnouncerOriginTest, HandsOverWithoutAWordAndGoesOnWhenItIsHandedBack) {
+  Announcement radio = Radio({{"lan", 1}});
+  ASSERT_TRUE(Apply(radio).ok());
+  radio.origin = origin();
+  const uint16_t hash = Take().back().packet.hash;
+  ASSERT_TRUE(announcer_->HandOver(0, radio.channel, now()).ok());
+  EXPECT_EQ(announcer_->Find(radio.channel), nullptr);
+  EXPECT_TRUE(announcer_->TakeChanged().contains(radio.channel));
+  Advance(60s);
+  EXPECT_TRUE(Take().empty()) << "neither deleted nor announced";
+  ASSERT_TRUE(Apply(radio).ok());
+  EXPECT_EQ(origin(), radio.origin);
+  EXPECT_EQ(Take().at(0).packet.hash, hash);
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      Apply(radio, 2).ok() ? announcer_->HandOver(1, radio.channel, now()) : absl::OkStatus()))
+      << "a manager that another one has followed";
+}
+
 TEST_F(AnnouncerOriginTest, NoticesATitleThatBeganDuringItsRestart) {
   Announcement radio = Radio({{"lan", 1}});
   ASSERT_TRUE(Apply(radio).ok());

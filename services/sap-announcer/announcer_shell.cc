@@ -95,6 +95,14 @@ absl::Status AnnouncerShell::Stop(uint64_t epoch, const Channel& channel) {
   return stopped;
 }
 
+absl::Status AnnouncerShell::HandOver(uint64_t epoch, const Channel& channel) {
+  const bool known = announcer_.Find(channel) != nullptr;
+  const absl::Status done = announcer_.HandOver(epoch, channel, ReadNow());
+  static_cast<void>(Perform({}));
+  if (known && done.ok()) log_.Info("announcement handed over", {{"session", channel.ToString()}});
+  return done;
+}
+
 std::vector<std::string> AnnouncerShell::SetOptions(const AnnouncerOptions& options) {
   announcer_.SetOptions(options);
   sender_.SetDscp(options.dscp);

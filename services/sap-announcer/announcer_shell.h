@@ -38,6 +38,7 @@ class AnnouncerShell {
   // UNAVAILABLE: the kernel refused one; the announcement stands and is tried again with its pace.
   absl::Status Apply(uint64_t epoch, Announcement wanted);
   absl::Status Stop(uint64_t epoch, const Channel& channel);
+  absl::Status HandOver(uint64_t epoch, const Channel& channel);
   // Takes what can change live; returns the keys that need a restart.
   std::vector<std::string> SetOptions(const AnnouncerOptions& options);
   absl::Status CheckEpoch(uint64_t epoch);

@@ -88,6 +88,7 @@ void RtcpSession::OnDatagram(Bytes bytes, const IpAddress& from, RtcpOrigin orig
 
 void RtcpSession::OnOwnSsrc(bool sender_report, RtcpOrigin origin, const ClockPair& now,
                             RtcpActions& out) {
+  if (state_ == State::kIdle) return;
   switch (origin) {
     case RtcpOrigin::kOwnLeg:
       return;
@@ -105,6 +106,7 @@ void RtcpSession::OnOwnSsrc(bool sender_report, RtcpOrigin origin, const ClockPa
 }
 
 void RtcpSession::OnOwnRtp(RtcpOrigin origin, const ClockPair& now, RtcpActions& out) {
+  if (state_ == State::kIdle) return;
   if (origin == RtcpOrigin::kForeign) {
     OnCollision(now, out);
   } else {
