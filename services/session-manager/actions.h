@@ -28,6 +28,8 @@ struct ApplySession {
 struct StopSession {
   size_t sender = 0;
   Channel channel;
+  // Another sender has it or will have it: listeners are not to hear of an end.
+  bool handover = false;
 };
 struct ApplyAnnouncement {
   size_t sender = 0;
@@ -36,6 +38,8 @@ struct ApplyAnnouncement {
 struct StopAnnouncement {
   size_t sender = 0;
   Channel channel;
+  // As with StopSession.
+  bool handover = false;
 };
 struct AcquireLease {
   LeaseSpec spec;

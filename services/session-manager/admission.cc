@@ -17,6 +17,8 @@ std::string_view ToString(Refusal refusal) {
       return "sessions_per_link_max";
     case Refusal::kStartRate:
       return "starts_per_second";
+    case Refusal::kSenderSessions:
+      return "sender_sessions_max";
   }
   return "?";
 }

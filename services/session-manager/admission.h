@@ -11,7 +11,7 @@
 namespace headwater::session_manager {
 
 // Why a session may not start.
-enum class Refusal { kNone, kSessions, kLinkSessions, kStartRate };
+enum class Refusal { kNone, kSessions, kLinkSessions, kStartRate, kSenderSessions };
 
 // "sessions_max", ...: the label of the metric and the word in explain.
 std::string_view ToString(Refusal refusal);

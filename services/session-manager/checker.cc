@@ -13,7 +13,8 @@ CheckWorld WorldOf(const Reconciler& reconciler) {
     if (session.state != State::kIdle) world.served.insert(session.number);
   }
   for (size_t i = 0; i < reconciler.senders() && !world.sender; ++i) {
-    if (reconciler.sender(i).packager_ready()) world.sender = i;
+    const Sender& sender = reconciler.sender(i);
+    if (sender.packager_ready() && !sender.drained) world.sender = i;
   }
   return world;
 }

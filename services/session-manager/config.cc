@@ -1,5 +1,6 @@
 #include "services/session-manager/config.h"
 
+#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -45,6 +46,8 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
       {.name = "local", .packager = target("rtp-packager"), .announcer = target("sap-announcer")});
   options.dvb_tuner = target("dvb-tuner");
   options.dvb_tuner_expected = table.Read("dvb_tuner", options.dvb_tuner);
+  options.drained_file =
+      (std::filesystem::path(common.state_dir) / "session-manager.drained").string();
   table.Read("call_timeout", options.call_timeout, Range<Duration>{100ms, 60s});
   table.Read("check_period", options.check_period, Range<Duration>{0s, 24h});
   if (options.check_period > 0s && options.check_period < 1s) {
@@ -60,6 +63,7 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
   table.Read("retry_min", core.retry_min, Range<Duration>{100ms, 60s});
   table.Read("retry_max", core.retry_max, Range<Duration>{1s, 1h});
   if (core.retry_max < core.retry_min) table.Fault("retry_max", "must not be less than retry_min");
+  table.Read("sender_grace", core.sender_grace, Range<Duration>{100ms, 1h});
   table.Read("listener_interval", core.listener_interval, Range<Duration>{10s, 1h});
   return options;
 }

@@ -68,6 +68,14 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
                             "Calls to other services that failed.")),
       connected_(Family(BuildGauge(), registry, "headwater_session_manager_endpoint_connected",
                         "1 while the endpoint's stream is open.")),
+      sender_sessions_(Family(BuildGauge(), registry, "headwater_session_manager_sender_sessions",
+                              "Sessions that a sender has.")),
+      sender_capacity_(Family(BuildGauge(), registry, "headwater_session_manager_sender_capacity",
+                              "Sessions that a sender takes at once.")),
+      sender_drained_(Family(BuildGauge(), registry, "headwater_session_manager_sender_drained",
+                             "1 while a sender gets no new sessions.")),
+      moves_(Family(BuildCounter(), registry, "headwater_session_manager_moves_total",
+                    "Sessions that have gone to another sender, by reason.")),
       unserved_(Family(BuildGauge(), registry, "headwater_session_manager_links_unserved",
                        "Links with members where no sender has a leg up.")
                     .Add({})),
@@ -165,11 +173,23 @@ void ManagerMetrics::Update(const Reconciler& reconciler) {
   }
   Advance(refused_, stats.refused_total, seen_.refused_total);
   Advance(failed_, stats.failed_total, seen_.failed_total);
+  Advance(moves_, stats.moves_total, seen_.moves_total);
+  UpdateSenders(reconciler);
   Raise(adopted_, seen_.adopted_total, stats.adopted_total);
   Raise(untracked_, seen_.untracked_total, stats.untracked_total);
   Raise(ignored_, seen_.events_ignored_total, stats.events_ignored_total);
   unserved_.Set(static_cast<double>(reconciler.unserved_links().size()));
   doubly_claimed_.Set(static_cast<double>(reconciler.doubly_claimed_links().size()));
+}
+
+void ManagerMetrics::UpdateSenders(const Reconciler& reconciler) {
+  for (size_t i = 0; i < reconciler.senders(); ++i) {
+    const prometheus::Labels labels = {{"sender", reconciler.sender_name(i)}};
+    const Sender& sender = reconciler.sender(i);
+    sender_sessions_.Add(labels).Set(static_cast<double>(reconciler.SessionsOf(i)));
+    sender_capacity_.Add(labels).Set(static_cast<double>(sender.capacity));
+    sender_drained_.Add(labels).Set(sender.drained ? 1 : 0);
+  }
 }
 
 void ManagerMetrics::Observe(const Measured& measured) {

@@ -32,6 +32,7 @@ class ManagerMetrics {
 
  private:
   void AddLeases(prometheus::Registry& registry);
+  void UpdateSenders(const Reconciler& reconciler);
   void Advance(prometheus::Family<prometheus::Counter>& family,
                const std::map<std::string, uint64_t>& counts,
                std::map<std::string, uint64_t>& seen);
@@ -44,6 +45,10 @@ class ManagerMetrics {
   prometheus::Family<prometheus::Counter>& failed_;
   prometheus::Family<prometheus::Counter>& call_failures_;
   prometheus::Family<prometheus::Gauge>& connected_;
+  prometheus::Family<prometheus::Gauge>& sender_sessions_;
+  prometheus::Family<prometheus::Gauge>& sender_capacity_;
+  prometheus::Family<prometheus::Gauge>& sender_drained_;
+  prometheus::Family<prometheus::Counter>& moves_;
   prometheus::Gauge& unserved_;
   prometheus::Gauge& doubly_claimed_;
   prometheus::Counter& adopted_;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "services/common/base/absl_text.h"
 #include "services/common/time/clock.h"
+#include "services/session-manager/drained_shell.h"
 
 namespace headwater::session_manager {
 namespace {
@@ -92,6 +94,43 @@ void ManagerShell::OpenSender(const SenderOptions& sender) {
   describer_->AddSender(sender);
 }
 
+void ManagerShell::LoadDrainedSenders() {
+  if (options_.drained_file.empty()) return;
+  auto names = LoadDrained(options_.drained_file);
+  if (!names.ok()) {
+    log_.Warning("which senders are drained is not known",
+                 {{"error", FromAbsl(names.status().message())}});
+    return;
+  }
+  drained_ = *std::move(names);
+  for (size_t i = 0; i < options_.senders.size(); ++i) {
+    if (!drained_.contains(options_.senders[i].name)) continue;
+    Take([i](auto& core, auto& now, auto& out) { core.SetDrained(i, true, now, out); });
+  }
+}
+
+absl::Status ManagerShell::SetDrained(const std::string& name, bool drained) {
+  size_t index = 0;
+  while (index < options_.senders.size() && options_.senders[index].name != name) ++index;
+  if (index == options_.senders.size()) {
+    return absl::NotFoundError(ToAbsl("there is no sender " + name));
+  }
+  std::set<std::string> names = drained_;
+  if (drained) names.insert(name);
+  if (!drained) names.erase(name);
+  if (!options_.drained_file.empty()) {
+    const absl::Status saved = SaveDrained(options_.drained_file, names);
+    if (!saved.ok()) {
+      return absl::FailedPreconditionError(
+          ToAbsl(fmt::format("it would be forgotten: {}", FromAbsl(saved.message()))));
+    }
+  }
+  drained_ = std::move(names);
+  log_.Info(drained ? "sender drained" : "sender undrained", {{"sender", name}});
+  Take([=](auto& core, auto& now, auto& out) { core.SetDrained(index, drained, now, out); });
+  return absl::OkStatus();
+}
+
 void ManagerShell::OpenTunerIfThere() {
   if (tuner_ || !resolver_) return;
   if (!options_.dvb_tuner_expected && !SocketExists(options_.dvb_tuner)) return;
@@ -109,6 +148,7 @@ void ManagerShell::Start() {
   describer_ = std::make_unique<DescriberShell>(
       *rpc_, *probing_, options_, [this] { return reconciler_.plan(); }, Context().on_failure);
   for (const SenderOptions& sender : options_.senders) OpenSender(sender);
+  LoadDrainedSenders();
   for (const std::string& target : options_.membership_watchers) OpenWatcher(target);
   checker_ = std::make_unique<CheckerShell>(
       loop_, *probing_, options_.check_period, [this] { return WorldOf(reconciler_); },
@@ -143,6 +183,10 @@ std::vector<std::string> ManagerShell::Reload(const Options& wanted) {
     options_.senders.push_back(sender);
     reconciler_.AddSender(sender.name);
     OpenSender(sender);
+    if (!drained_.contains(sender.name)) continue;
+    Take([i = options_.senders.size() - 1](auto& core, auto& now, auto& out) {
+      core.SetDrained(i, true, now, out);
+    });
   }
   Take([this](Reconciler& core, const ClockPair& now, Actions& out) {
     core.SetOptions(options_.reconciler, now, out);

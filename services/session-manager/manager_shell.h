@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ class ManagerShell {
   const Options& options() const { return options_; }
   std::vector<EndpointView> Endpoints() const;
   bool IsConnected(size_t sender) const;
+  // Remembered before it is done. NOT_FOUND: no such sender; FAILED_PRECONDITION: it cannot be
+  // remembered.
+  absl::Status SetDrained(const std::string& name, bool drained);
   // Called with what others are shown of a session, whenever that changes; idle means gone.
   void set_on_change(std::function<void(const SessionView&)> on_change) {
     on_change_ = std::move(on_change);
@@ -59,6 +63,7 @@ class ManagerShell {
   void OpenWatcher(const std::string& target);
   void OpenSender(const SenderOptions& sender);
   void OpenTunerIfThere();
+  void LoadDrainedSenders();
   void Take(const Input& input);
   void Perform(Action& action);
   void Arm();
@@ -67,6 +72,8 @@ class ManagerShell {
   EventLoop& loop_;
   Logger& log_;
   Options options_;
+  // Also of senders that are not configured now.
+  std::set<std::string> drained_;
   // Several at the start; a single one is told without its name, also when others come later.
   const bool senders_are_named_;
   ManagerMetrics metrics_;

@@ -514,6 +514,31 @@ TEST_F(ManagerShellTest, ReloadOpensNewEndpointsAndNamesWhatNeedsARestart) {
   EXPECT_EQ(shell.Endpoints().size(), 7u);
 }
 
+TEST_F(ManagerShellTest, WhoIsDrainedIsRememberedOverARestartAndWhereItCannotBeItIsRefused) {
+  EventLoop loop;
+  Logger log(LogLevel::kError, [](auto, auto, const auto&) {});
+  options_.drained_file = folder_ + "/session-manager.drained";
+  {
+    prometheus::Registry registry;
+    ManagerShell shell(loop, log, registry, options_);
+    shell.Start();
+    EXPECT_FALSE(shell.reconciler().sender(0).drained);
+    EXPECT_TRUE(absl::IsNotFound(shell.SetDrained("nobody", true)));
+    EXPECT_TRUE(shell.SetDrained("local", true).ok());
+    EXPECT_TRUE(shell.reconciler().sender(0).drained);
+  }
+  prometheus::Registry registry;
+  ManagerShell shell(loop, log, registry, options_);
+  shell.Start();
+  EXPECT_TRUE(shell.reconciler().sender(0).drained);
+  EXPECT_TRUE(shell.SetDrained("local", false).ok());
+  EXPECT_EQ(std::filesystem::file_size(options_.drained_file), 0u);
+  std::filesystem::create_directory(options_.drained_file + ".new");
+  const absl::Status refused = shell.SetDrained("local", true);
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_FALSE(shell.reconciler().sender(0).drained);
+}
+
 TEST_F(ManagerShellTest, AnswersTheQuestionsOfASenderThatAReloadAdds) {
   world_.Ask();
   EventLoop loop;

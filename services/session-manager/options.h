@@ -32,6 +32,8 @@ struct ReconcilerOptions {
   Duration listener_interval = 270s;
   // After our own start: wait as long for every sender's list before a session is placed.
   Duration startup_wait = 2s;
+  // A sender whose packager is away for as long is taken for dead: others get its sessions.
+  Duration sender_grace = 1s;
   // Station answers older than this are asked again.
   Duration station_ttl = 60s;
   // Higher wins when several managers would act; 0 alone.
@@ -61,6 +63,8 @@ struct Options {
   Duration call_timeout = 2s;
   // From one background check of a station to the next; 0: none are made.
   Duration check_period = 30s;
+  // Where it is remembered which senders are drained; empty: nowhere.
+  std::string drained_file;
   ReconcilerOptions reconciler;
   bool operator==(const Options&) const = default;
 };

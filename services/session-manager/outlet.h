@@ -84,6 +84,13 @@ struct PackagerStatus {
   bool operator==(const PackagerStatus&) const = default;
 };
 
+// What a packager answers that has handed a session over: where another one goes on.
+struct SessionEnd {
+  uint16_t sequence = 0;
+  // Of the packet that would have been the next; never, when it has sent none.
+  SentTimestamp next_sent;
+};
+
 // Who announces and which versions listeners may hold. An id of 0 lets the announcer choose.
 struct Origin {
   uint64_t id = 0;

@@ -231,8 +231,9 @@ void PackagerPeer::OnMessage(const packager::v1::WatchSessionsResponse& message)
 void PackagerPeer::OnLegs(const packager::v1::WatchLegsResponse& message) {
   std::vector<Leg> legs;
   for (const types::v1::Leg& leg : message.legs()) legs.push_back(FromProto(leg));
-  context_.tell(
-      [&](auto& core, auto& now, auto& out) { core.OnLegs(index_, std::move(legs), now, out); });
+  context_.tell([&](auto& core, auto& now, auto& out) {
+    core.OnLegs(index_, std::move(legs), message.sessions_max(), now, out);
+  });
 }
 
 void PackagerPeer::OnEnd(const absl::Status& status) {
@@ -263,16 +264,20 @@ void PackagerPeer::Perform(const ApplySession& action) {
 void PackagerPeer::Perform(const StopSession& action) {
   packager::v1::StopSessionRequest request;
   request.set_epoch(context_.epoch);
+  request.set_handover(action.handover);
   *request.mutable_channel() = headwater::ToProto(action.channel);
   context_.rpc.Call<packager::v1::StopSessionRequest, packager::v1::StopSessionResponse>(
       request, context_.call_timeout,
       [this](auto* call, auto* question, auto* answer, auto then) {
         stub_->async()->StopSession(call, question, answer, std::move(then));
       },
-      [this, channel = action.channel](absl::Status status, auto&) {
+      [this, channel = action.channel](absl::Status status,
+                                       packager::v1::StopSessionResponse& response) {
         CountFailure(context_, "StopSession", status);
+        absl::StatusOr<SessionEnd> end = FromProto(response);
+        if (!status.ok()) end = status;
         context_.tell([&](auto& core, auto& now, auto& out) {
-          core.OnSessionStopped(index_, channel, status, now, out);
+          core.OnSessionStopped(index_, channel, end, now, out);
         });
       });
 }
@@ -357,6 +362,7 @@ void AnnouncerPeer::Perform(const ApplyAnnouncement& action) {
 void AnnouncerPeer::Perform(const StopAnnouncement& action) {
   announce::v1::StopAnnouncementRequest request;
   request.set_epoch(context_.epoch);
+  request.set_handover(action.handover);
   *request.mutable_channel() = headwater::ToProto(action.channel);
   context_.rpc.Call<announce::v1::StopAnnouncementRequest, announce::v1::StopAnnouncementResponse>(
       request, context_.call_timeout,

@@ -179,8 +179,10 @@ void Reconciler::Enter(Session& session, State from) {
       session.attempts = 0;
       Step(session, "stop", "ended");
       break;
-    case State::kStarting:
     case State::kLingering:
+      ForgetMove(session);
+      break;
+    case State::kStarting:
     case State::kFailed:
       break;
   }
@@ -258,7 +260,7 @@ bool Reconciler::AdvanceResolving(Session& session) {
   if (AdoptRunning(session)) return true;
   if (!session.HasPresent()) return Fire(session, Event::kUnwanted, "left before the start");
   const bool has_station = FindStation(session);
-  const bool has_sender = ChooseSender(session).has_value();
+  const bool has_sender = ChooseSender(session, Room::kIgnored).has_value();
   if (has_station && has_sender && SendersSettled()) {
     Place(session);
     return true;
@@ -267,12 +269,19 @@ bool Reconciler::AdvanceResolving(Session& session) {
   const bool is_hopeless = has_station && !has_sender && AllSendersReady();
   if (!is_hopeless && now_.mono < session.since + options_.resolve_timeout) return false;
   if (has_station) {
+    bool has_leg = false;
     for (const std::string& link : session.PresentLinks()) {
-      if (!unserved_links_.insert(link).second) continue;
+      const bool is_served = std::any_of(
+          senders_.begin(), senders_.end(),
+          [&](const Sender& sender) { return sender.packager_ready() && sender.HasLegUp(link); });
+      has_leg |= is_served;
+      if (is_served || !unserved_links_.insert(link).second) continue;
       Emit(Alarm{"no sender has a leg up in link " + link});
     }
+    const std::string where = Joined(session.PresentLinks());
     return Fail(session, Event::kRefused, "no_sender",
-                "no sender has a leg up in " + Joined(session.PresentLinks()));
+                has_leg ? "every sender with a leg up in " + where + " is drained"
+                        : "no sender has a leg up in " + where);
   }
   return Fail(session, Event::kRefused, "resolve",
               session.error.empty() ? "the directory-resolver does not answer" : session.error);
@@ -288,26 +297,15 @@ bool Reconciler::AllSendersReady() const {
                      [](const Sender& sender) { return sender.packager_ready(); });
 }
 
-std::optional<size_t> Reconciler::ChooseSender(const Session& session) const {
-  std::optional<size_t> best;
-  size_t best_links = 0;
-  const std::optional<size_t> only = SenderOfNumber(session);
-  for (size_t i = 0; i < senders_.size(); ++i) {
-    if (!senders_[i].packager_ready() || (only && i != *only)) continue;
-    size_t links = 0;
-    for (const auto& [name, use] : session.links) {
-      links += use.present && senders_[i].HasLegUp(name) ? 1 : 0;
-    }
-    if (links > best_links) {
-      best = i;
-      best_links = links;
-    }
-  }
-  return best;
-}
-
 void Reconciler::Place(Session& session) {
-  const size_t sender = *ChooseSender(session);
+  const std::optional<size_t> chosen = ChooseSender(session, Room::kNeeded);
+  if (!chosen) {
+    // What only lingers there makes room soon.
+    Session* oldest = OldestLingering(&session);
+    if (oldest != nullptr) EndEarly(*oldest, session.channel);
+    return Refuse(session, Refusal::kSenderSessions);
+  }
+  const size_t sender = *chosen;
   std::vector<std::string> links = session.PresentLinks();
   std::erase_if(links, [&](const std::string& link) { return !senders_[sender].HasLegUp(link); });
   MakeRoom(session.channel, links);
@@ -332,38 +330,46 @@ void Reconciler::Place(Session& session) {
 
 bool Reconciler::AdoptRunning(Session& session) {
   if (settled_ && !session.HasPresent()) return false;
+  std::optional<size_t> found;
   for (size_t i = 0; i < senders_.size(); ++i) {
     if (!FoundRunning(session.channel, i)) continue;
-    PackagerOutlet& outlet = senders_[i].sessions.at(session.channel);
-    const PackagerStatus status = *outlet.status();
+    const PackagerStatus& status = *senders_[i].sessions.at(session.channel).status();
     if (plan_ && status.number != session.number) continue;
-    const std::set<std::string> links(status.links.begin(), status.links.end());
-    session.ClearRun();
-    session.sender = i;
-    session.pinned = true;
-    session.info.began = now_.wall;
-    session.transmit = status.transmit;
-    session.reported.reset();
-    if (!plan_) session.number = status.number;
-    for (const std::string& link : links) {
-      LinkUse& use = session.links[link];
-      if (!use.present) use.absent_since = now_.mono;
-      use.present = use.held = true;
-      use.admitted = true;
-      use.cleared = status.transmit;
-    }
-    admission_.Adopt({links.begin(), links.end()});
-    outlet.Adopt({.channel = session.channel,
-                  .station = {},
-                  .links = {links.begin(), links.end()},
-                  .transmit = status.transmit,
-                  .format = {}});
-    ++stats_.adopted_total;
-    Fire(session, Event::kAdopted, "found running at sender " + sender_names_[i]);
-    Step(session, "adopted", "found running at sender " + sender_names_[i]);
-    return true;
+    if (status.transmit) return AdoptAt(session, i);
+    if (!found) found = i;
   }
-  return false;
+  // A sender that is not heard of yet may be sending what this one was to take over.
+  return found && SendersSettled() && AdoptAt(session, *found);
+}
+
+bool Reconciler::AdoptAt(Session& session, size_t sender) {
+  PackagerOutlet& outlet = senders_[sender].sessions.at(session.channel);
+  const PackagerStatus status = *outlet.status();
+  const std::set<std::string> links(status.links.begin(), status.links.end());
+  session.ClearRun();
+  session.sender = sender;
+  session.pinned = true;
+  session.info.began = now_.wall;
+  session.transmit = status.transmit;
+  session.reported.reset();
+  if (!plan_) session.number = status.number;
+  for (const std::string& link : links) {
+    LinkUse& use = session.links[link];
+    if (!use.present) use.absent_since = now_.mono;
+    use.present = use.held = true;
+    use.admitted = true;
+    use.cleared = status.transmit;
+  }
+  admission_.Adopt({links.begin(), links.end()});
+  outlet.Adopt({.channel = session.channel,
+                .station = {},
+                .links = {links.begin(), links.end()},
+                .transmit = status.transmit,
+                .format = {}});
+  ++stats_.adopted_total;
+  const std::string text = "found running at sender " + sender_names_[sender];
+  Step(session, "adopted", text);
+  return Fire(session, Event::kAdopted, text);
 }
 
 // A start does not run into the end of the run before it.
@@ -377,6 +383,7 @@ bool Reconciler::StopPending(const Channel& channel) const {
 
 bool Reconciler::AdvanceStarting(Session& session) {
   FindStation(session);
+  if (TakeOver(session)) return true;
   if (WasLost(session)) {
     session.listed = false;
     session.pinned = session.format.has_value();
@@ -416,11 +423,15 @@ bool Reconciler::AdvanceStarting(Session& session) {
 }
 
 bool Reconciler::AdvanceLive(Session& session) {
+  // Whatever happens meanwhile waits for the answer.
+  if (session.move && session.move->is_handing_over) return false;
   FindStation(session);
+  if (TakeOver(session)) return true;
   if (WasLost(session)) {
     // Format and SSRC stay, so that its listeners play on.
     session.pinned = true;
     session.listed = false;
+    if (session.move) SetSender(session, session.move->to);
     Step(session, "retry", "the packager has restarted");
     return Fire(session, Event::kLost, "the packager no longer lists it");
   }
@@ -432,7 +443,10 @@ bool Reconciler::AdvanceLive(Session& session) {
   if (status != nullptr && status->state == PackagerState::kFailed) {
     return Fail(session, Event::kFailed, status->error_reason, status->error);
   }
-  if (session.HasPresent()) return false;
+  if (session.HasPresent()) {
+    AdvanceMove(session);
+    return false;
+  }
   Step(session, "linger", fmt::format("{:.1f} s", Seconds(DirectoryOf(session.number).linger)));
   const bool lingers = Fire(session, Event::kUnwanted, "last member left");
   if (session.is_dvb() && !waiting_tuner_.empty()) FreeTuner(waiting_tuner_.begin()->second);
@@ -486,9 +500,17 @@ void Reconciler::Wake(Session& session) {
       if (session.retry_at != kNever) consider(session.retry_at);
       break;
     case State::kIdle:
+      consider(started_ + options_.startup_wait);
+      break;
     case State::kLive:
+      if (session.move) consider(session.move->since + directory.start_timeout);
+      consider(session.move_at);
+      break;
     case State::kLingering:
       break;
+  }
+  if (session.sender && senders_[*session.sender].away_since != kNever) {
+    consider(senders_[*session.sender].away_since + options_.sender_grace);
   }
   if (!session.station) consider(stations_.NextResolve(session.number));
   for (const auto& [name, use] : session.links) {

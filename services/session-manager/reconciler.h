@@ -44,6 +44,8 @@ struct ReconcilerStats {
   // Groups of ours without a session because too many are tracked.
   uint64_t untracked_total = 0;
   uint64_t adopted_total = 0;
+  // Sessions that have gone to another sender, by the reason.
+  std::map<std::string, uint64_t> moves_total;
 };
 
 // Compares what is wanted (members of groups that the number plan holds) with what runs (what
@@ -59,6 +61,9 @@ class Reconciler {
   // Sessions refused for want of room that are tried again when one ends or begins to linger, or
   // for want of a tuner when a lease ends.
   static constexpr size_t kWokenPerRelease = 8;
+  // Sessions that are on their way to another sender at once, while the first one goes on: as many
+  // sources are open twice.
+  static constexpr size_t kMovesAtOnce = 16;
 
   Reconciler(const ReconcilerOptions& options, WorldShape shape,
              std::vector<std::string> sender_names, uint64_t seed, const ClockPair& now);
@@ -69,6 +74,8 @@ class Reconciler {
   // One more of each; it gets the next index.
   void AddWatcher() { membership_.AddWatcher(); }
   void AddSender(const std::string& name);
+  // Whoever starts the reconciler remembers it.
+  void SetDrained(size_t sender, bool drained, const ClockPair& now, Actions& out);
 
   // Membership, per watcher: connected, then a snapshot, synced, changes, disconnected.
   void OnWatcherConnected(size_t watcher, const ClockPair& now, Actions& out);
@@ -91,11 +98,14 @@ class Reconciler {
   void OnPackagerRemoved(size_t sender, const Channel& channel, const ClockPair& now, Actions& out);
   void OnPackagerSynced(size_t sender, const ClockPair& now, Actions& out);
   void OnPackagerDisconnected(size_t sender, const ClockPair& now, Actions& out);
-  void OnLegs(size_t sender, std::vector<Leg> legs, const ClockPair& now, Actions& out);
+  // `capacity`: sessions that it takes at once; 0: not known.
+  void OnLegs(size_t sender, std::vector<Leg> legs, size_t capacity, const ClockPair& now,
+              Actions& out);
   void OnSessionApplied(size_t sender, const Channel& channel, const absl::Status& status,
                         const ClockPair& now, Actions& out);
-  void OnSessionStopped(size_t sender, const Channel& channel, const absl::Status& status,
-                        const ClockPair& now, Actions& out);
+  void OnSessionStopped(size_t sender, const Channel& channel,
+                        const absl::StatusOr<SessionEnd>& answer, const ClockPair& now,
+                        Actions& out);
 
   // Announcer, per sender.
   void OnAnnouncerConnected(size_t sender);
@@ -132,6 +142,7 @@ class Reconciler {
   const std::map<Channel, Session>& sessions() const { return sessions_; }
   size_t senders() const { return senders_.size(); }
   const Sender& sender(size_t index) const { return senders_[index]; }
+  const std::string& sender_name(size_t index) const { return sender_names_[index]; }
   const Tuner& tuner() const { return tuner_; }
   // Sessions that were refused because no tuner was free.
   size_t waiting_for_tuner() const { return waiting_tuner_.size(); }
@@ -166,9 +177,9 @@ class Reconciler {
   bool AdvanceLingering(Session& session);
   bool AdvanceFailed(Session& session);
   bool AdoptRunning(Session& session);
+  bool AdoptAt(Session& session, size_t sender);
   bool StopPending(const Channel& channel) const;
   void Place(Session& session);
-  std::optional<size_t> ChooseSender(const Session& session) const;
   bool SendersSettled() const;
   bool AllSendersReady() const;
   bool FindStation(Session& session);
@@ -179,6 +190,24 @@ class Reconciler {
   void End(const Channel& channel);
   void Show(Session& session);
 
+  // Which sender has a session, and its way to another (reconciler_moves.cc).
+  enum class Room { kNeeded, kIgnored };
+  std::optional<size_t> ChooseSender(const Session& session, Room room) const;
+  size_t LinksServed(const Session& session, size_t sender) const;
+  bool IsGone(size_t sender) const;
+  bool TakeOver(Session& session);
+  void SetSender(Session& session, size_t sender);
+  void AdvanceMove(Session& session);
+  void BeginMove(Session& session);
+  void GiveUpMove(Session& session, const std::string& why);
+  void FinishMove(Session& session, const absl::StatusOr<SessionEnd>& answer);
+  void ForgetMove(Session& session);
+  void TellObstacle(Session& session, std::string obstacle);
+  bool IsPrepared(const Session& session) const;
+  bool IsSuccessor(const Session& session, size_t sender) const {
+    return session.move && session.move->to == sender;
+  }
+
   // Limits (reconciler_room.cc).
   void Refuse(Session& session, Refusal refusal);
   void ReleaseRun(Session& session);
@@ -186,7 +215,8 @@ class Reconciler {
   void OfferRoom(const std::string& link);
   void MakeRoom(const Channel& channel, const std::vector<std::string>& links);
   bool MakeRoomIn(const std::string& link, const Channel& channel);
-  Session* OldestLingering();
+  // Where `successor` could be sent from, or anywhere.
+  Session* OldestLingering(const Session* successor = nullptr);
   void EndEarly(Session& session, const Channel& successor);
 
   // Links and what packagers tell (reconciler_links.cc).
@@ -206,9 +236,10 @@ class Reconciler {
   void DriveOutlets(const Channel& channel, Session* session);
   void DrivePackager(size_t sender, const Channel& channel, Session* session);
   void DriveAnnouncer(size_t sender, const Channel& channel, Session* session);
-  SessionSpec WantedSession(const Session& session, const Sender& sender) const;
+  SessionSpec WantedSession(const Session& session, size_t sender) const;
   std::optional<Announcement> WantedAnnouncement(const Session& session,
                                                  const Sender& sender) const;
+  const AnnouncementStatus* FindAnnouncement(const Session& session) const;
   void TakeOrigin(Session& session, const AnnouncementStatus& status);
   bool IsHeld(const Session& session) const;
   bool FoundRunning(const Channel& channel, size_t sender) const;
@@ -253,6 +284,8 @@ class Reconciler {
   // Failed because no tuner was free, or theirs was taken, in order.
   std::map<uint64_t, Channel> waiting_tuner_;
   uint64_t next_waiting_ = 1;
+  // Sessions with a Move.
+  std::set<Channel> moving_;
   // Running sessions that were refused one more link, by link.
   std::map<std::string, std::set<Channel>> refused_links_;
   // Every watcher has told all it sees, once, or had the listener interval to do so. Before that,

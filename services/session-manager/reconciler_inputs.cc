@@ -195,6 +195,7 @@ void Reconciler::OnPackagerRemoved(size_t sender, const Channel& channel, const 
 void Reconciler::OnPackagerSynced(size_t sender, const ClockPair& now, Actions& out) {
   Begin(now, out);
   senders_[sender].packager_synced = true;
+  senders_[sender].away_since = kNever;
   for (auto& [channel, outlet] : senders_[sender].sessions) outlet.OnSynced();
   RetryUnplaced();
   MarkAll();
@@ -204,12 +205,18 @@ void Reconciler::OnPackagerSynced(size_t sender, const ClockPair& now, Actions& 
 void Reconciler::OnPackagerDisconnected(size_t sender, const ClockPair& now, Actions& out) {
   Begin(now, out);
   senders_[sender].packager_synced = false;
+  senders_[sender].away_since = now_.mono;
+  for (const auto& [channel, session] : sessions_) {
+    if (session.sender == sender || IsSuccessor(session, sender)) dirty_.insert(channel);
+  }
   Finish();
 }
 
-void Reconciler::OnLegs(size_t sender, std::vector<Leg> legs, const ClockPair& now, Actions& out) {
+void Reconciler::OnLegs(size_t sender, std::vector<Leg> legs, size_t capacity, const ClockPair& now,
+                        Actions& out) {
   Begin(now, out);
   senders_[sender].legs = std::move(legs);
+  senders_[sender].capacity = capacity;
   senders_[sender].legs_known = true;
   std::erase_if(unserved_links_, [this](const std::string& link) {
     return std::any_of(senders_.begin(), senders_.end(),
@@ -225,6 +232,7 @@ void Reconciler::RetryUnplaced() {
     const bool unplaced = session.failure == "no_sender" || session.failure == "packager";
     if (session.state == State::kFailed && unplaced) session.retry_at = now_.mono;
   }
+  WakeWaiting();
 }
 
 void Reconciler::OnSessionApplied(size_t sender, const Channel& channel, const absl::Status& status,
@@ -232,11 +240,14 @@ void Reconciler::OnSessionApplied(size_t sender, const Channel& channel, const a
   Begin(now, out);
   senders_[sender].sessions[channel].OnApplied(status.ok(), now.mono);
   const auto session = sessions_.find(channel);
+  const bool final = absl::IsInvalidArgument(status) || absl::IsResourceExhausted(status) ||
+                     absl::IsFailedPrecondition(status) || absl::IsUnimplemented(status);
+  if (session != sessions_.end() && final && IsSuccessor(session->second, sender)) {
+    GiveUpMove(session->second, std::string(status.message()));
+  }
   if (!status.ok() && session != sessions_.end() && session->second.sender == sender) {
     session->second.error = "packager: " + std::string(status.message());
     // A running session outlives a refused change; a start does not.
-    const bool final = absl::IsInvalidArgument(status) || absl::IsResourceExhausted(status) ||
-                       absl::IsFailedPrecondition(status) || absl::IsUnimplemented(status);
     if (final && session->second.state == State::kStarting) {
       Fail(session->second, Event::kFailed, "packager", session->second.error);
     }
@@ -245,12 +256,17 @@ void Reconciler::OnSessionApplied(size_t sender, const Channel& channel, const a
   Finish();
 }
 
-void Reconciler::OnSessionStopped(size_t sender, const Channel& channel, const absl::Status& status,
-                                  const ClockPair& now, Actions& out) {
+void Reconciler::OnSessionStopped(size_t sender, const Channel& channel,
+                                  const absl::StatusOr<SessionEnd>& answer, const ClockPair& now,
+                                  Actions& out) {
   Begin(now, out);
-  senders_[sender].sessions[channel].OnStopped(status.ok(), now.mono);
+  senders_[sender].sessions[channel].OnStopped(answer.ok(), now.mono);
   const auto session = sessions_.find(channel);
-  if (status.ok() && session != sessions_.end() && session->second.left &&
+  if (session != sessions_.end() && session->second.sender == sender && session->second.move &&
+      session->second.move->is_handing_over) {
+    FinishMove(session->second, answer);
+  }
+  if (answer.ok() && session != sessions_.end() && session->second.left &&
       session->second.state == State::kIdle) {
     Emit(Measured{Latency::kLeaveToStop, now.wall - *session->second.left});
     session->second.left.reset();
@@ -315,6 +331,7 @@ void Reconciler::OnAnnouncementApplied(size_t sender, const Channel& channel,
     return;
   }
   session.origin = answer->origin;
+  session.announced_info = outlet.accepted()->info;
   if (!session.announced) {
     session.announced = true;
     session.timeline.Add(

@@ -218,7 +218,8 @@ std::optional<size_t> Reconciler::SenderOfNumber(const Session& session) const {
   if (!session.is_dvb()) return std::nullopt;
   for (const auto& [channel, other] : sessions_) {
     const bool runs = other.number == session.number && IsActive(other.state);
-    if (runs && other.channel != session.channel) return other.sender;
+    if (!runs || other.channel == session.channel || IsGone(*other.sender)) continue;
+    return other.move ? other.move->to : other.sender;
   }
   return std::nullopt;
 }

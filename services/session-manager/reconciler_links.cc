@@ -147,7 +147,10 @@ void Reconciler::ReadStatus(Session& session) {
   // Where it does change, by a collision, the packager knows best.
   if (!session.pinned || session.ssrc == 0 || status->transmit) session.ssrc = status->ssrc;
   // A packager that has just begun anew goes on from what the one before has sent.
-  if (status->transmit) session.sequence = status->sequence;
+  if (status->transmit) {
+    session.sequence = status->sequence;
+    session.handed_over = false;
+  }
   if (status->last_sent.sent != absl::InfinitePast()) session.last_sent = status->last_sent;
   session.source_url = status->source_url;
   if (!status->feed.empty()) session.feed = status->feed;

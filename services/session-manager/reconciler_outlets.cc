@@ -29,30 +29,34 @@ bool Reconciler::IsHeld(const Session& session) const {
 
 void Reconciler::DrivePackager(size_t index, const Channel& channel, Session* session) {
   Sender& sender = senders_[index];
-  const bool is_its_sender = IsActive(session->state) && session->sender == index;
+  const bool is_active = IsActive(session->state);
+  const bool is_wanted = is_active && (session->sender == index || IsSuccessor(*session, index));
   if (!sender.packager_ready() || IsHeld(*session)) return;
   // An adopted session runs; nothing can be told until its station is known.
-  if (is_its_sender && !session->station) return;
-  if (!is_its_sender && !sender.sessions.contains(channel)) return;
+  if (is_wanted && !session->station) return;
+  if (!is_wanted && !sender.sessions.contains(channel)) return;
   PackagerOutlet& outlet = sender.sessions[channel];
   std::optional<SessionSpec> wanted;
-  if (is_its_sender) wanted = WantedSession(*session, sender);
+  if (is_wanted) wanted = WantedSession(*session, index);
   const bool may_stop = settled_ || outlet.told();
   switch (outlet.Next(wanted ? &*wanted : nullptr, may_stop, now_.mono)) {
     case OutletStep::kNothing:
       break;
     case OutletStep::kForget:
+      if (!sender.has_room()) WakeWaiting();
       sender.sessions.erase(channel);
       break;
     case OutletStep::kStop:
       outlet.BeginStop();
-      Emit(StopSession{.sender = index, .channel = channel});
+      Emit(StopSession{
+          .sender = index, .channel = channel, .handover = is_active && session->sender != index});
       break;
     case OutletStep::kApply:
       if (session->pinned) {
         wanted->ssrc = session->ssrc;
         wanted->sent_before = session->last_sent;
-        wanted->sequence = static_cast<uint16_t>(session->sequence + kSequenceMargin);
+        wanted->sequence =
+            static_cast<uint16_t>(session->sequence + (session->handed_over ? 0 : kSequenceMargin));
       }
       if (session->has_fixed_format()) wanted->format = session->format;
       outlet.BeginApply(*wanted);
@@ -67,8 +71,8 @@ void Reconciler::DriveAnnouncer(size_t index, const Channel& channel, Session* s
   const bool is_its_sender = IsActive(session->state) && session->sender == index;
   if (!is_its_sender && !sender.announcements.contains(channel)) return;
   AnnouncerOutlet& outlet = sender.announcements[channel];
-  if (is_its_sender && session->origin.id == 0 && outlet.status() && session->pinned) {
-    TakeOrigin(*session, *outlet.status());
+  if (is_its_sender && session->origin.id == 0 && session->pinned) {
+    if (const AnnouncementStatus* known = FindAnnouncement(*session)) TakeOrigin(*session, *known);
   }
   std::optional<Announcement> wanted;
   if (is_its_sender) {
@@ -85,21 +89,36 @@ void Reconciler::DriveAnnouncer(size_t index, const Channel& channel, Session* s
       break;
     case OutletStep::kStop:
       outlet.BeginStop();
-      Emit(StopAnnouncement{.sender = index, .channel = channel});
+      Emit(StopAnnouncement{.sender = index,
+                            .channel = channel,
+                            .handover = IsActive(session->state) && !is_its_sender});
       break;
     case OutletStep::kApply:
       wanted->origin = session->origin;
-      wanted->changed = outlet.accepted() && !wanted->SameContent(*outlet.accepted());
+      wanted->changed = session->announced_info && *session->announced_info != wanted->info;
       outlet.BeginApply(*wanted);
       Emit(ApplyAnnouncement{.sender = index, .announcement = *std::move(wanted)});
       break;
   }
 }
 
+// By its sender's announcer, or by one whose sender was about to hand it over.
+const AnnouncementStatus* Reconciler::FindAnnouncement(const Session& session) const {
+  const AnnouncementStatus* found = nullptr;
+  for (size_t i = 0; i < senders_.size(); ++i) {
+    const auto outlet = senders_[i].announcements.find(session.channel);
+    if (outlet == senders_[i].announcements.end() || !outlet->second.status()) continue;
+    if (outlet->second.status()->announcement.number != session.number) continue;
+    if (found == nullptr || session.sender == i) found = &*outlet->second.status();
+  }
+  return found;
+}
+
 // An announcer that ran on while the manager was away knows what listeners hold.
 void Reconciler::TakeOrigin(Session& session, const AnnouncementStatus& status) {
   session.origin = status.announcement.origin;
   session.announced = true;
+  session.announced_info = status.announcement.info;
   // Our own time of them is that of our start.
   const StreamInfo& announced = status.announcement.info;
   if (session.info.name.empty()) session.info.name = announced.name;
@@ -113,12 +132,12 @@ void Reconciler::TakeOrigin(Session& session, const AnnouncementStatus& status) 
   }
 }
 
-SessionSpec Reconciler::WantedSession(const Session& session, const Sender& sender) const {
+SessionSpec Reconciler::WantedSession(const Session& session, size_t sender) const {
   const PlanDirectory& directory = DirectoryOf(session.number);
   SessionSpec spec{.channel = session.channel,
                    .station = *session.station,
-                   .links = SendableLinks(session, sender),
-                   .transmit = session.transmit,
+                   .links = SendableLinks(session, senders_[sender]),
+                   .transmit = session.transmit && session.sender == sender,
                    .local = directory.local,
                    .dscp = directory.dscp,
                    .hop_limit = directory.hop_limit != 0 ? directory.hop_limit
@@ -173,9 +192,10 @@ void Reconciler::ConsiderOutlets(const Session& session, MonoTime& wake) const {
   for (size_t i = 0; i < senders_.size(); ++i) {
     const Sender& sender = senders_[i];
     const bool wanted = IsActive(session.state) && session.sender == i;
+    const bool succeeds = IsActive(session.state) && IsSuccessor(session, i);
     const auto packager = sender.sessions.find(session.channel);
     if (packager != sender.sessions.end() && sender.packager_ready()) {
-      consider(packager->second.NextDeadline(wanted));
+      consider(packager->second.NextDeadline(wanted || succeeds));
     }
     const auto announcer = sender.announcements.find(session.channel);
     if (announcer != sender.announcements.end() && sender.announcer_synced) {

@@ -15,6 +15,7 @@ void Reconciler::ReleaseRun(Session& session) {
     OfferRoom(name);
   }
   admission_.Release();
+  ForgetMove(session);
   session.ClearRun();
   WakeWaiting();
 }
@@ -88,10 +89,11 @@ bool Reconciler::MakeRoomIn(const std::string& link, const Channel& channel) {
   return true;
 }
 
-Session* Reconciler::OldestLingering() {
+Session* Reconciler::OldestLingering(const Session* successor) {
   Session* oldest = nullptr;
   for (auto& [channel, session] : sessions_) {
     if (session.state != State::kLingering || session.HasPresent()) continue;
+    if (successor != nullptr && LinksServed(*successor, *session.sender) == 0) continue;
     if (oldest == nullptr || session.since < oldest->since) oldest = &session;
   }
   return oldest;

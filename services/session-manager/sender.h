@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "services/common/net/ip_address.h"
+#include "services/common/time/mono_time.h"
 #include "services/session-manager/media.h"
 #include "services/session-manager/outlet.h"
 
@@ -20,9 +21,17 @@ struct Sender {
   std::vector<Leg> legs;
   std::map<Channel, PackagerOutlet> sessions;
   std::map<Channel, AnnouncerOutlet> announcements;
+  // Gets no new sessions, and those that it has move to others.
+  bool drained = false;
+  // Sessions that its packager takes at once; 0: not known.
+  size_t capacity = 0;
+  // Since when its packager is not heard any more; kNever: it is, or never was.
+  MonoTime away_since = kNever;
 
   // What it runs and where it can send is known.
   bool packager_ready() const { return packager_synced && legs_known; }
+  // Its packager takes one more session. What is still being ended there counts.
+  bool has_room() const { return capacity == 0 || sessions.size() < capacity; }
   bool HasLegUp(const std::string& link) const;
   std::optional<IpAddress> ServiceAddress(const std::string& link, IpAddress::Family family) const;
 };

@@ -30,6 +30,7 @@ void Session::ClearRun() {
   info = StreamInfo{};
   ssrc = 0;
   sequence = 0;
+  handed_over = false;
   last_sent = SentTimestamp{};
   origin = Origin{};
   source_url.clear();
@@ -41,11 +42,16 @@ void Session::ClearRun() {
   listed = false;
   silent = false;
   announced = false;
+  announced_info.reset();
   play_reported = false;
   feed.clear();
   feed_source.clear();
   lease.reset();
   times = StartTimes{};
+  move.reset();
+  move_at = MonoTime{};
+  move_attempts = 0;
+  move_obstacle.clear();
   for (auto& [name, use] : links) {
     use.admitted = false;
     use.cleared = false;

@@ -59,6 +59,14 @@ struct LinkUse {
   MonoTime announce_by = kNever;
 };
 
+// A session's way to another sender, which opens its source while the first one goes on.
+struct Move {
+  size_t to = 0;
+  MonoTime since{};
+  // The first one has been told to stop, and has not answered yet.
+  bool is_handing_over = false;
+};
+
 // One channel that is, was or may be served. Plain state; the Reconciler decides. Only Fire
 // changes `state`.
 struct Session {
@@ -79,6 +87,8 @@ struct Session {
   uint32_t ssrc = 0;
   // Of the next packet, as of the packager's last word.
   uint16_t sequence = 0;
+  // It was the last one: nothing has been sent since.
+  bool handed_over = false;
   SentTimestamp last_sent;
   Origin origin;
   std::string source_url;
@@ -97,6 +107,8 @@ struct Session {
   bool listed = false;
   bool silent = false;
   bool announced = false;
+  // What listeners were told last.
+  std::optional<StreamInfo> announced_info;
   bool play_reported = false;
   // Of a DVB station: where its packager awaits it, whence it comes, and the lease as it was told
   // last in the timeline.
@@ -109,6 +121,11 @@ struct Session {
   std::optional<absl::Time> reported;
   // When the last member went.
   std::optional<absl::Time> left;
+  // To another sender; the next try not before, and why there is none, as it was told last.
+  std::optional<Move> move;
+  MonoTime move_at{};
+  int move_attempts = 0;
+  std::string move_obstacle;
   int attempts = 0;
   MonoTime retry_at = kNever;
   // Place in the queue for room, or in that for a tuner; 0: in neither.

@@ -76,9 +76,18 @@ grpc::ServerUnaryReactor* SessionService::ListSenders(grpc::CallbackServerContex
       added->set_connected(shell_.IsConnected(i));
       for (const Leg& leg : shell_.reconciler().sender(i).legs) *added->add_legs() = ToProto(leg);
       added->set_sessions(static_cast<uint32_t>(shell_.reconciler().SessionsOf(i)));
+      added->set_drained(shell_.reconciler().sender(i).drained);
+      added->set_capacity(static_cast<uint32_t>(shell_.reconciler().sender(i).capacity));
     }
     return absl::OkStatus();
   });
+}
+
+grpc::ServerUnaryReactor* SessionService::SetSenderDrained(
+    grpc::CallbackServerContext* context, const session::v1::SetSenderDrainedRequest* request,
+    session::v1::SetSenderDrainedResponse*) {
+  return OnLoop(context, loop_,
+                [this, request] { return shell_.SetDrained(request->name(), request->drained()); });
 }
 
 void SessionService::SendSnapshot(WatchStream<Response>& stream) const {

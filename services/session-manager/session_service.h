@@ -28,6 +28,9 @@ class SessionService final : public session::v1::SessionService::CallbackService
   grpc::ServerUnaryReactor* ListSenders(grpc::CallbackServerContext* context,
                                         const session::v1::ListSendersRequest* request,
                                         session::v1::ListSendersResponse* response) override;
+  grpc::ServerUnaryReactor* SetSenderDrained(
+      grpc::CallbackServerContext* context, const session::v1::SetSenderDrainedRequest* request,
+      session::v1::SetSenderDrainedResponse* response) override;
 
   // Ends the watches: the service drains.
   void Close();

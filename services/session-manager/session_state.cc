@@ -47,6 +47,8 @@ std::string_view ToString(Event event) {
       return "failed";
     case Event::kLost:
       return "lost";
+    case Event::kMoved:
+      return "moved";
     case Event::kRetry:
       return "retry";
     case Event::kLingerOver:

@@ -27,8 +27,10 @@ enum class Event {
   kSending,
   // Timed out, or the packager gave up.
   kFailed,
-  // The packager has forgotten it: restarted.
+  // The packager has forgotten it: restarted. Or its sender is gone, and another one has it now.
   kLost,
+  // Handed over to another sender.
+  kMoved,
   // Backoff is over, or room has been made.
   kRetry,
   // Nobody came back.
@@ -62,6 +64,7 @@ inline constexpr std::array kTransitions = {
     Transition{State::kLive, Event::kUnwanted, State::kLingering},
     Transition{State::kLive, Event::kFailed, State::kFailed},
     Transition{State::kLive, Event::kLost, State::kStarting},
+    Transition{State::kLive, Event::kMoved, State::kStarting},
     Transition{State::kLive, Event::kUnbound, State::kIdle},
     Transition{State::kLingering, Event::kWanted, State::kStarting},
     Transition{State::kLingering, Event::kWantedWhileSending, State::kLive},

@@ -161,30 +161,9 @@ void SimWorld::Perform(const Action& action) {
   } else if (const auto* announce = std::get_if<ApplyAnnouncement>(&action)) {
     PerformAnnounce(*announce);
   } else if (const auto* stop = std::get_if<StopSession>(&action)) {
-    Note("stop " + stop->channel.ToString());
-    const bool ok = packagers_[stop->sender].up && !ShouldFail("stop");
-    if (ok && running_[stop->sender].erase(stop->channel) > 0) {
-      TellLater([stop = *stop](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-        reconciler.OnPackagerRemoved(stop.sender, stop.channel, now, out);
-      });
-    }
-    TellLater([stop = *stop, ok](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-      reconciler.OnSessionStopped(stop.sender, stop.channel,
-                                  ok ? absl::OkStatus() : absl::UnavailableError("down"), now, out);
-    });
+    PerformStop(*stop);
   } else if (const auto* end = std::get_if<StopAnnouncement>(&action)) {
-    Note("delete " + end->channel.ToString());
-    const bool ok = announcers_[end->sender].up && !ShouldFail("delete");
-    if (ok && announced_[end->sender].erase(end->channel) > 0) {
-      TellLater([end = *end](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-        reconciler.OnAnnouncementRemoved(end.sender, end.channel, now, out);
-      });
-    }
-    TellLater([end = *end, ok](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-      reconciler.OnAnnouncementStopped(end.sender, end.channel,
-                                       ok ? absl::OkStatus() : absl::UnavailableError("down"), now,
-                                       out);
-    });
+    PerformWithdraw(*end);
   } else if (const auto* acquire = std::get_if<AcquireLease>(&action)) {
     PerformAcquire(*acquire);
   } else if (const auto* release = std::get_if<ReleaseLease>(&action)) {
@@ -199,6 +178,53 @@ void SimWorld::Perform(const Action& action) {
   }
 }
 
+void SimWorld::PerformStop(const StopSession& action) {
+  Note((action.handover ? "handover " : "stop ") + action.channel.ToString());
+  absl::StatusOr<SessionEnd> answer = absl::UnavailableError("down");
+  auto& sessions = running_[action.sender];
+  if (packagers_[action.sender].up && !ShouldFail("stop")) {
+    answer = SessionEnd();
+    if (const auto session = sessions.find(action.channel); session != sessions.end()) {
+      const PackagerStatus& status = session->second.status;
+      if (status.last_sent.sent != absl::InfinitePast()) {
+        answer = SessionEnd{
+            .sequence = status.sequence,
+            .next_sent = {.timestamp = status.last_sent.timestamp + 1, .sent = Clocks().wall}};
+      }
+      sessions.erase(session);
+      WatchDoubled(action.channel);
+      TellLater([action](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+        reconciler.OnPackagerRemoved(action.sender, action.channel, now, out);
+      });
+    }
+    if (!action.handover && !SendersOf(action.channel).empty()) {
+      broken_rules_.push_back("BYE while another sender sends " + action.channel.ToString());
+    }
+  }
+  TellLater([action, answer](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnSessionStopped(action.sender, action.channel, answer, now, out);
+  });
+}
+
+void SimWorld::PerformWithdraw(const StopAnnouncement& action) {
+  Note((action.handover ? "withdraw " : "delete ") + action.channel.ToString());
+  const bool ok = announcers_[action.sender].up && !ShouldFail("delete");
+  if (ok && announced_[action.sender].erase(action.channel) > 0) {
+    TellLater([action](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+      reconciler.OnAnnouncementRemoved(action.sender, action.channel, now, out);
+    });
+    if (!action.handover && !SendersOf(action.channel).empty() &&
+        !running_[action.sender].contains(action.channel)) {
+      broken_rules_.push_back("deleted while another sender sends " + action.channel.ToString());
+    }
+  }
+  TellLater([action, ok](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnAnnouncementStopped(action.sender, action.channel,
+                                     ok ? absl::OkStatus() : absl::UnavailableError("down"), now,
+                                     out);
+  });
+}
+
 void SimWorld::PerformApply(const ApplySession& action) {
   const SessionSpec& spec = action.spec;
   Note(fmt::format("apply {} links={} transmit={:d} ssrc={}", spec.channel.ToString(),
@@ -206,6 +232,10 @@ void SimWorld::PerformApply(const ApplySession& action) {
   absl::Status status;
   if (!packagers_[action.sender].up || ShouldFail("apply")) {
     status = absl::UnavailableError("no packager");
+  } else if (const size_t capacity = capacities_[action.sender];
+             capacity > 0 && running_[action.sender].size() >= capacity &&
+             !running_[action.sender].contains(spec.channel)) {
+    status = absl::ResourceExhaustedError("sessions_max");
   } else {
     auto& sessions = running_[action.sender];
     const auto [entry, is_new] = sessions.try_emplace(spec.channel);
@@ -236,6 +266,9 @@ void SimWorld::PerformApply(const ApplySession& action) {
     if (spec.feed_source.empty()) session.spec.feed_source = feed_source;
     session.status.links = spec.links;
     session.status.transmit = spec.transmit;
+    if (session.status.last_sent.sent == absl::InfinitePast() && spec.ssrc != 0) {
+      session.status.sequence = spec.sequence;
+    }
     if (spec.station.kind == StationKind::kDvb) Feed(spec.station.number);
     StartSending(action.sender, spec.channel);
     Publish(action.sender, spec.channel);
@@ -290,10 +323,12 @@ void SimWorld::StartSending(size_t sender, const Channel& channel) {
   }
   if (sending) return;
   session.status.state = PackagerState::kSending;
+  WatchDoubled(channel);
   session.status.times.first_rtp = Clocks().wall;
   // Each packager sends one packet, and goes on from the one before.
   session.status.last_sent = {.timestamp = session.spec.sent_before.timestamp + 1,
                               .sent = Clocks().wall};
+  ++session.status.sequence;
 }
 
 void SimWorld::Publish(size_t sender, const Channel& channel) {

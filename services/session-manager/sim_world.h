@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,6 +79,10 @@ class SimWorld {
 
   void KillPackager(size_t sender);
   void StartPackager(size_t sender);
+  // The manager does not hear it any more, nor it the manager; it runs on.
+  void CutPackager(size_t sender);
+  void SetDrained(size_t sender, bool drained);
+  void SetCapacity(size_t sender, size_t capacity);
   void KillAnnouncer(size_t sender);
   void StartAnnouncer(size_t sender);
   // A killed one has forgotten its leases.
@@ -120,6 +125,10 @@ class SimWorld {
   const std::vector<std::string>& broken_rules() const { return broken_rules_; }
   const PackagerStatus* PackagerHas(size_t sender, std::string_view group) const;
   const Announcement* AnnouncerHas(size_t sender, std::string_view group) const;
+  // The sender that sends it; nothing when none or several do.
+  std::optional<size_t> SenderOf(std::string_view group) const;
+  // How long at most two senders have sent one session.
+  Duration LongestDoubled() const;
   // What the tuner gives; null when nothing.
   const LeaseStatus* LeaseOf(uint32_t number) const;
   std::string FeedOf(uint32_t number) const;
@@ -182,6 +191,10 @@ class SimWorld {
   bool ShouldFail(const std::string& prefix);
   void Opened(size_t sender, Channel channel, uint64_t life);
   void StartSending(size_t sender, const Channel& channel);
+  void PerformStop(const StopSession& action);
+  void PerformWithdraw(const StopAnnouncement& action);
+  std::vector<size_t> SendersOf(const Channel& channel) const;
+  void WatchDoubled(const Channel& channel);
   void Publish(size_t sender, const Channel& channel);
   void SnapshotWatcher(size_t watcher);
   void SnapshotPackager(size_t sender);
@@ -189,6 +202,7 @@ class SimWorld {
   void TellPlan();
   size_t WatcherOf(const std::string& link) const { return link == "lan" ? 0 : 1; }
   std::vector<Leg> Legs(size_t sender) const;
+  void TellLegs(size_t sender);
   void Publish(const GroupRecord& record);
 
   WorldOptions options_;
@@ -211,6 +225,10 @@ class SimWorld {
   std::vector<std::map<Channel, RunningSession>> running_;
   std::vector<std::map<Channel, Announcement>> announced_;
   std::map<std::pair<size_t, std::string>, bool> leg_down_;
+  std::map<size_t, size_t> capacities_;
+  std::set<size_t> drained_;
+  std::map<Channel, MonoTime> doubled_since_;
+  Duration longest_doubled_{};
   // Truth: who listens, by link.
   std::map<std::pair<IpAddress, std::string>, GroupRecord> members_;
   std::map<Channel, MonoTime> memberless_since_;

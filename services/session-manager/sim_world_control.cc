@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "services/common/base/check.h"
 #include "services/session-manager/sim_world.h"
@@ -29,6 +30,7 @@ void SimWorld::RestartManagerBlind() {
   reconciler_ = std::make_unique<Reconciler>(
       options_.reconciler, WorldShape{.watchers = watchers_.size(), .senders = packagers_.size()},
       names, options_.seed, Clocks());
+  for (const size_t sender : drained_) SetDrained(sender, true);
   TellPlan();
   for (size_t i = 0; i < packagers_.size(); ++i) {
     if (announcers_[i].up) SnapshotAnnouncer(i);
@@ -87,10 +89,10 @@ void SimWorld::SnapshotPackager(size_t sender) {
   TellLater([sender](Reconciler& reconciler, const ClockPair& now, Actions& out) {
     reconciler.OnPackagerSynced(sender, now, out);
   });
-  TellLater(
-      [sender, legs = Legs(sender)](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-        reconciler.OnLegs(sender, legs, now, out);
-      });
+  TellLater([sender, legs = Legs(sender), capacity = capacities_[sender]](
+                Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnLegs(sender, legs, capacity, now, out);
+  });
 }
 
 void SimWorld::SnapshotAnnouncer(size_t sender) {
@@ -126,12 +128,19 @@ std::vector<Leg> SimWorld::Legs(size_t sender) const {
   return legs;
 }
 
+void SimWorld::TellLegs(size_t sender) {
+  TellLater([sender, legs = Legs(sender), capacity = capacities_[sender]](
+                Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnLegs(sender, legs, capacity, now, out);
+  });
+}
+
 void SimWorld::SetLegUp(size_t sender, const std::string& link, bool up) {
   leg_down_[{sender, link}] = !up;
-  TellLater(
-      [sender, legs = Legs(sender)](Reconciler& reconciler, const ClockPair& now, Actions& out) {
-        reconciler.OnLegs(sender, legs, now, out);
-      });
+  TellLater([sender, legs = Legs(sender), capacity = capacities_[sender]](
+                Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnLegs(sender, legs, capacity, now, out);
+  });
 }
 
 void SimWorld::Publish(const GroupRecord& record) {
@@ -227,10 +236,62 @@ void SimWorld::SetLinkSync(size_t index, LinkSync sync) {
 
 void SimWorld::KillPackager(size_t sender) {
   packagers_[sender] = {.up = false, .life = packagers_[sender].life + 1};
-  running_[sender].clear();
+  const auto killed = std::exchange(running_[sender], {});
+  for (const auto& [channel, session] : killed) WatchDoubled(channel);
   TellLater([sender](Reconciler& reconciler, const ClockPair& now, Actions& out) {
     reconciler.OnPackagerDisconnected(sender, now, out);
   });
+}
+
+void SimWorld::CutPackager(size_t sender) {
+  packagers_[sender].up = false;
+  TellLater([sender](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.OnPackagerDisconnected(sender, now, out);
+  });
+}
+
+// As the shell does, which remembers it.
+void SimWorld::SetDrained(size_t sender, bool drained) {
+  if (drained) drained_.insert(sender);
+  if (!drained) drained_.erase(sender);
+  Tell([=](Reconciler& reconciler, const ClockPair& now, Actions& out) {
+    reconciler.SetDrained(sender, drained, now, out);
+  });
+}
+
+void SimWorld::SetCapacity(size_t sender, size_t capacity) {
+  capacities_[sender] = capacity;
+  TellLegs(sender);
+}
+
+std::vector<size_t> SimWorld::SendersOf(const Channel& channel) const {
+  std::vector<size_t> senders;
+  for (size_t i = 0; i < running_.size(); ++i) {
+    const auto session = running_[i].find(channel);
+    if (session == running_[i].end()) continue;
+    const PackagerState state = session->second.status.state;
+    if (state == PackagerState::kSending || state == PackagerState::kSilent) senders.push_back(i);
+  }
+  return senders;
+}
+
+void SimWorld::WatchDoubled(const Channel& channel) {
+  if (SendersOf(channel).size() > 1) {
+    doubled_since_.try_emplace(channel, now_);
+  } else if (const auto since = doubled_since_.extract(channel)) {
+    longest_doubled_ = std::max(longest_doubled_, now_ - since.mapped());
+  }
+}
+
+Duration SimWorld::LongestDoubled() const {
+  Duration longest = longest_doubled_;
+  for (const auto& [channel, since] : doubled_since_) longest = std::max(longest, now_ - since);
+  return longest;
+}
+
+std::optional<size_t> SimWorld::SenderOf(std::string_view group) const {
+  const std::vector<size_t> senders = SendersOf(ChannelOf(group));
+  return senders.size() == 1 ? std::optional(senders[0]) : std::nullopt;
 }
 
 void SimWorld::StartPackager(size_t sender) {
@@ -270,6 +331,7 @@ void SimWorld::FailSession(std::string_view group, const std::string& error) {
   session.status.state = PackagerState::kFailed;
   session.status.error = error;
   session.status.error_reason = "silence";
+  WatchDoubled(ChannelOf(group));
   Publish(0, ChannelOf(group));
 }
 

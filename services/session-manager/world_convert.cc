@@ -206,6 +206,12 @@ absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& prot
   return status;
 }
 
+SessionEnd FromProto(const packager::v1::StopSessionResponse& proto) {
+  return {.sequence = static_cast<uint16_t>(proto.sequence()),
+          .next_sent = {.timestamp = proto.timestamp(),
+                        .sent = TimeOrPast(proto.has_timestamp_sent(), proto.timestamp_sent())}};
+}
+
 Origin FromProto(const announce::v1::Origin& proto) {
   return {.id = proto.id(),
           .version = proto.version(),

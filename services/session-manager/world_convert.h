@@ -22,6 +22,7 @@ Leg FromProto(const types::v1::Leg& proto);
 Station FromProto(const types::v1::Station& proto);
 absl::StatusOr<PackagerStatus> FromProto(const packager::v1::SessionStatus& proto);
 absl::StatusOr<AnnouncementStatus> FromProto(const announce::v1::AnnouncementStatus& proto);
+SessionEnd FromProto(const packager::v1::StopSessionResponse& proto);
 Origin FromProto(const announce::v1::Origin& proto);
 LeaseStatus FromProto(const tuner::v1::Lease& proto);
 
