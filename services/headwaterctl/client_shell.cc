@@ -119,6 +119,14 @@ absl::StatusOr<std::vector<session::v1::Sender>> HeadendClient::ListSenders() {
   return std::vector<session::v1::Sender>(response.senders().begin(), response.senders().end());
 }
 
+absl::Status HeadendClient::SetSenderDrained(const std::string& name, bool drained) {
+  session::v1::SetSenderDrainedRequest request;
+  request.set_name(name);
+  request.set_drained(drained);
+  return Ask<SessionStub>(manager_, patience_, request, &SessionStub::Stub::SetSenderDrained)
+      .status();
+}
+
 absl::StatusOr<std::vector<membership::v1::GroupMembership>> HeadendClient::ListGroups() {
   ASSIGN_OR_RETURN(auto endpoints, ListEndpoints());
   std::vector<membership::v1::GroupMembership> groups;

@@ -37,6 +37,7 @@ class HeadendClient {
   absl::StatusOr<session::v1::ExplainSessionResponse> Explain(const types::v1::Channel& channel);
   absl::StatusOr<std::vector<session::v1::Endpoint>> ListEndpoints();
   absl::StatusOr<std::vector<session::v1::Sender>> ListSenders();
+  absl::Status SetSenderDrained(const std::string& name, bool drained);
 
   // The groups of every watcher. UNAVAILABLE when a watcher cannot be reached: half an answer would
   // mislead.

@@ -68,8 +68,7 @@ CommandLine::CommandLine()
   AddZone();
   AddMonitor();
   AddBridge();
-  CLI::App* sender = Noun("sender", "What sends into the links");
-  Verb(*sender, "list", "Every sender with its links and load", SenderList);
+  AddSender();
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
   Verb(*endpoint, "list", "Every service that the manager knows", EndpointList);
   Verb(app_, "health", "Whether every service answers", Health);
@@ -99,6 +98,18 @@ int CommandLine::Run(int argc, const char* const* argv) {
 std::string CommandLine::ManagerTarget(const std::string& run_dir,
                                        const std::string& manager) const {
   return manager.empty() ? "unix:" + run_dir + "/session-manager.sock" : manager;
+}
+
+void CommandLine::AddSender() {
+  CLI::App* sender = Noun("sender", "What sends into the links");
+  Verb(*sender, "list", "Every sender with its links and load", SenderList);
+  const auto of_sender = [&](const char* name, const char* help, Handler handler) {
+    Verb(*sender, name, help, handler)
+        ->add_option("SENDER", invocation_.argument, "Its name, as in the list")
+        ->required();
+  };
+  of_sender("drain", "Let its sessions move to others, and give it no new ones", SenderDrain);
+  of_sender("undrain", "Give it new sessions again", SenderUndrain);
 }
 
 CLI::App* CommandLine::Noun(const char* name, const char* help) {

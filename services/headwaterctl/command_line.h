@@ -36,6 +36,7 @@ class CommandLine {
   void AddMonitor();
   void AddEventFilter(CLI::App& verb, const char* count, uint32_t initial);
   void AddBridge();
+  void AddSender();
   void AddCompletion();
   void AddExport(CLI::App& station);
   // `words` is the command line being typed; `before` are our own options, those in front of

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -90,11 +91,19 @@ class FakeManager final : public session::v1::SessionService::Service {
     types::v1::Leg& leg = *sender.add_legs();
     leg.set_link("lan");
     leg.set_up(true);
+    sender.set_drained(drained_);
+    return Status::OK;
+  }
+  Status SetSenderDrained(ServerContext*, const session::v1::SetSenderDrainedRequest* request,
+                          session::v1::SetSenderDrainedResponse*) override {
+    if (request->name() != "main") return {grpc::StatusCode::NOT_FOUND, "there is no such sender"};
+    drained_ = request->drained();
     return Status::OK;
   }
 
  private:
   const std::string folder_;
+  std::atomic<bool> drained_ = false;
 };
 
 class FakeWatcher final : public membership::v1::MembershipService::Service {
@@ -339,6 +348,13 @@ class CommandLineTest : public ::testing::Test {
   std::vector<std::unique_ptr<GrpcServer>> servers_;
 };
 
+TEST_F(CommandLineTest, ADrainedSenderIsShownAsSuch) {
+  EXPECT_THAT(Run({"sender", "drain", "main"}).out, HasSubstr("main    yes        yes"));
+  EXPECT_THAT(Run({"sender", "undrain", "main"}).out, Not(HasSubstr("DRAINED")));
+  EXPECT_EQ(Run({"sender", "drain", "nobody"}).status, 3);
+  EXPECT_EQ(Run({"sender", "drain"}).status, 2);
+}
+
 TEST_F(CommandLineTest, EveryObjectFitsItsSchema) {
   Collect("session", {"session", "list"});
   Collect("session", {"session", "watch"});
@@ -349,6 +365,9 @@ TEST_F(CommandLineTest, EveryObjectFitsItsSchema) {
   Collect("station", {"station", "search", "radio", "jazz"});
   Collect("export", {"station", "export"});
   Collect("sender", {"sender", "list"});
+  Collect("sender", {"sender", "drain", "main"});
+  Collect("sender", {"sender", "undrain", "main"});
+  Collect("sender", {"sender", "drain", "nobody"}, 3);
   Collect("endpoint", {"endpoint", "list"});
   Collect("health", {"health"}, 4);
   Serve("rtp-packager", packager_);

@@ -170,6 +170,28 @@ absl::Status SenderList(HeadendClient& client, const Invocation& invocation) {
   return absl::OkStatus();
 }
 
+namespace {
+
+absl::Status SetDrained(HeadendClient& client, const Invocation& invocation, bool drained) {
+  RETURN_IF_ERROR(client.SetSenderDrained(invocation.argument, drained));
+  ASSIGN_OR_RETURN(auto senders, client.ListSenders());
+  std::erase_if(senders, [&](const session::v1::Sender& sender) {
+    return sender.name() != invocation.argument;
+  });
+  Print(senders, kSenderHeader, invocation.json);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status SenderDrain(HeadendClient& client, const Invocation& invocation) {
+  return SetDrained(client, invocation, true);
+}
+
+absl::Status SenderUndrain(HeadendClient& client, const Invocation& invocation) {
+  return SetDrained(client, invocation, false);
+}
+
 absl::Status EndpointList(HeadendClient& client, const Invocation& invocation) {
   ASSIGN_OR_RETURN(const auto endpoints, client.ListEndpoints());
   Print(endpoints, kEndpointHeader, invocation.json);
@@ -242,6 +264,11 @@ absl::Status PrintLiveWords(HeadendClient& client, const Completion& completion)
       for (const session::v1::Sender& sender : senders) {
         for (const types::v1::Leg& leg : sender.legs()) words.insert(leg.link());
       }
+      break;
+    }
+    case LiveWords::kSenders: {
+      ASSIGN_OR_RETURN(const auto senders, client.ListSenders());
+      for (const session::v1::Sender& sender : senders) words.insert(sender.name());
       break;
     }
     case LiveWords::kCarriers: {

@@ -64,6 +64,9 @@ absl::Status StationList(HeadendClient& client, const Invocation& invocation);
 absl::Status StationSearch(HeadendClient& client, const Invocation& invocation);
 absl::Status StationExport(HeadendClient& client, const Invocation& invocation);
 absl::Status SenderList(HeadendClient& client, const Invocation& invocation);
+// Both show what the sender is afterwards.
+absl::Status SenderDrain(HeadendClient& client, const Invocation& invocation);
+absl::Status SenderUndrain(HeadendClient& client, const Invocation& invocation);
 absl::Status EndpointList(HeadendClient& client, const Invocation& invocation);
 // UNAVAILABLE when a service does not answer or is not serving, after all have been shown.
 absl::Status Health(HeadendClient& client, const Invocation& invocation);

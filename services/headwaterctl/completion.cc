@@ -61,6 +61,7 @@ constexpr Values kValues[] = {
     {"--number", "", LiveWords::kStationNumbers},
     {"--directory", "", LiveWords::kDirectories},
     {"--link", "", LiveWords::kLinks},
+    {"SENDER", "", LiveWords::kSenders},
     {"CARRIER", "", LiveWords::kCarriers},
     {"--carrier", "", LiveWords::kCarriers},
     {"TUNER", "", LiveWords::kTuners},

@@ -23,6 +23,7 @@ enum class LiveWords {
   kStationNumbers,
   kDirectories,
   kLinks,
+  kSenders,
   kCarriers,
   kTuners,
   kZones

@@ -188,14 +188,17 @@ Json ToJson(const session::v1::Sender& sender) {
                     {"service_address_ipv6", leg.service_address_ipv6()},
                     {"mtu", leg.mtu()}});
   }
-  return {{"name", sender.name()},
-          {"connected", sender.connected()},
-          {"sessions", sender.sessions()},
-          {"legs", std::move(legs)}};
+  return {{"name", sender.name()},         {"connected", sender.connected()},
+          {"drained", sender.drained()},   {"sessions", sender.sessions()},
+          {"capacity", sender.capacity()}, {"legs", std::move(legs)}};
 }
 
 Row ToRow(const session::v1::Sender& sender) {
-  return {sender.name(), sender.connected() ? "yes" : "no", std::to_string(sender.sessions()),
+  return {sender.name(),
+          sender.connected() ? "yes" : "no",
+          sender.drained() ? "yes" : "",
+          std::to_string(sender.sessions()),
+          sender.capacity() == 0 ? "" : std::to_string(sender.capacity()),
           Joined(Links(sender))};
 }
 

@@ -48,7 +48,8 @@ Json ToJson(const directory::v1::ExportResponse& exported);
 
 Json ToJson(const session::v1::Sender& sender);
 Row ToRow(const session::v1::Sender& sender);
-inline const Row kSenderHeader = {"SENDER", "CONNECTED", "SESSIONS", "LINKS"};
+inline const Row kSenderHeader = {"SENDER",   "CONNECTED", "DRAINED",
+                                  "SESSIONS", "CAPACITY",  "LINKS"};
 
 Json ToJson(const session::v1::Endpoint& endpoint);
 Row ToRow(const session::v1::Endpoint& endpoint);
