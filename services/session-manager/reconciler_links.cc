@@ -8,6 +8,12 @@
 #include "services/session-manager/reconciler.h"
 
 namespace headwater::session_manager {
+namespace {
+
+// As long as a source takes at most to say what plays.
+constexpr Duration kTextsWait = 10s;
+
+}  // namespace
 
 std::optional<IpAddress> Reconciler::ServiceAddress(const std::string& link,
                                                     IpAddress::Family family) const {
@@ -215,9 +221,16 @@ void Reconciler::ReadInfo(Session& session, const PackagerStatus& status) {
     if (!told && session.lease) return;
     if (told) info = lease->info;
   }
+  // A packager that has just got the session from another, or begun anew, has not heard yet what
+  // the source says: what was announced holds.
+  const bool has_begun_anew =
+      session.pinned && session.announced && now_.mono < session.since + kTextsWait;
+  if (has_begun_anew && (status.state == PackagerState::kOpening || info.title.empty())) return;
   if (info.name.empty()) info.name = session.station ? session.station->title : session.info.name;
-  if (info.began == absl::InfinitePast()) {
-    info.began = info.SameTexts(session.info) ? session.info.began : now_.wall;
+  if (info.SameTexts(session.info)) {
+    info.began = session.info.began;
+  } else if (info.began == absl::InfinitePast()) {
+    info.began = now_.wall;
   }
   if (info.title != session.info.title && !info.title.empty()) Step(session, "title", info.title);
   session.info = std::move(info);

@@ -2,13 +2,29 @@
 sessions go from one to the other during play."""
 
 import signal
+import time
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from lab import FIRST_NUMBER, TONE, Capture, FfmpegListener, Host, Lab, Packet, Process, SplitHeadend, group6, has_bye
-from lab import to_toml, wait_until
+from lab import (
+    FIRST_NUMBER,
+    TONE,
+    Capture,
+    FfmpegListener,
+    Host,
+    Lab,
+    Leg,
+    Packet,
+    SplitHeadend,
+    group6,
+    has_bye,
+    let_pass,
+    to_toml,
+    wait_until,
+)
+from lab.judge import own_media
 
 COUNT = 60
 EARLY = 40
@@ -77,30 +93,30 @@ class SeveralSenders(SplitHeadend):
 def headend(lab, bin_dir):
     made = SeveralSenders(lab, bin_dir)
     url = made.icecast.mount("radio", TONE)
+    made.icecast.set_title("radio", "Artist - Song")
     made.write_lineup({FIRST_NUMBER + i: (f"Radio {i}", url) for i in range(COUNT + 1)})
     made.start()
     return made
 
 
-def merged(captures: list[Capture]) -> dict[tuple[str, str], list[Packet]]:
+def merged(captures: list[tuple[Leg, Capture]]) -> dict[tuple[str, str], list[Packet]]:
     """What all senders sent, by link and group."""
     sent = defaultdict(list)
-    for capture in captures:
-        mac = capture.namespace.run("cat", f"/sys/class/net/{capture.interface}/address").strip()
-        for packet in capture.stop():
-            if packet.source_mac == mac and packet.kind in ("rtp", "rtcp", "sap"):
-                sent[capture.interface, packet.destination].append(packet)
+    for leg, capture in captures:
+        for packet in own_media(capture.stop(), leg.mac):
+            sent[leg.link.name, packet.destination].append(packet)
     return {key: sorted(packets, key=lambda p: p.time) for key, packets in sent.items()}
 
 
-def judge(packets: list[Packet], service: str, silence_max: float, may_jump: bool) -> list[str]:
-    """Faults in one session's packets as a listener sees them, whoever sent them."""
+def judge(packets: list[Packet], service: str, settled: float, silence_max: float, may_jump: bool) -> list[str]:
+    """Faults in one session's packets as a listener sees them, whoever sent them; its title is known when it is `settled`."""
     faults = [f"from {p.source}" for p in packets if p.source != service]
     faults += ["BYE" for p in packets if p.kind == "rtcp" and has_bye(p)]
     saps = [p.sap() for p in packets if p.kind == "sap"]
     faults += ["deleted" for sap in saps if sap.deletion]
-    if len({(sap.hash, sap.body) for sap in saps}) != 1:
-        faults.append("several announcements: " + " | ".join(sorted({sap.body for sap in saps})))
+    texts = {(p.sap().hash, p.sap().body) for p in packets if p.kind == "sap" and p.time > settled}
+    if len(texts) != 1 or "i=Artist - Song" not in next(iter(texts))[1]:
+        faults.append(f"announced as {texts}")
     rtp = [(p.time, p.rtp()) for p in packets if p.kind == "rtp"]
     if len({(packet.ssrc, packet.payload_type) for _, packet in rtp}) != 1:
         faults.append("several SSRCs or types")
@@ -119,7 +135,8 @@ def judge(packets: list[Packet], service: str, silence_max: float, may_jump: boo
 def test_sessions_go_to_two_senders_more_and_back_to_one(lab, headend):
     alice, bob = lab.host("alice", headend.links[0]), lab.host("bob", headend.links[1])
     listener_of = {0: alice, 1: bob}
-    captures = [Capture(host.ns, link.name, "udp", 1600) for host in headend.hosts for link in headend.links]
+    legs = [host.legs[link.name] for host in headend.hosts for link in headend.links]
+    captures = [(leg, Capture(leg.host.ns, leg.interface, "udp", 1600)) for leg in legs]
     players = [FfmpegListener(listener_of[i % 2], GROUPS[i]) for i in (0, 1, 2)]
     joined = [listener_of[i % 2].join(GROUPS[i]) for i in range(EARLY)]
     service = headend.service["vlan10"][0]
@@ -133,6 +150,8 @@ def test_sessions_go_to_two_senders_more_and_back_to_one(lab, headend):
     # What ran stays; what begins is spread.
     loads = headend.loads()
     assert loads["s0"] > EARLY and loads["s1"] > 0 and loads["s2"] > 0, loads
+    let_pass(1)
+    settled = time.time()
     headend.ctl("sender", "drain", "s0")
     wait_until(lambda: headend.loads()["s0"] == 0, 30, "s0 empty", every=0.1)
     headend.ctl("sender", "undrain", "s0")
@@ -148,7 +167,7 @@ def test_sessions_go_to_two_senders_more_and_back_to_one(lab, headend):
     faults = {}
     for (link, group), packets in merged(captures).items():
         silence = 5 if group in killed else 1
-        found = judge(packets, headend.service[link][0], silence, may_jump=group in killed)
+        found = judge(packets, headend.service[link][0], settled, silence, may_jump=group in killed)
         if found:
             faults[group] = found[:5]
     assert not faults, faults
