@@ -9,6 +9,7 @@
 namespace headwater::session_manager {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 class RestartTest : public ::testing::Test {
@@ -233,6 +234,28 @@ TEST_F(RestartTest, AMoreThanOnceClaimedLinkIsAnAlarm) {
   reconciler.OnLink(1, "lan", LinkSync::kSynced, {}, actions);
   ASSERT_EQ(actions.size(), 1u);
   EXPECT_EQ(std::get<Alarm>(actions[0]).text, "link lan is claimed by several membership-watchers");
+}
+
+TEST_F(RestartTest, OneWatcherForEachOfManyLinksIsNoneTooMany) {
+  Boot({.watchers = 2});
+  constexpr size_t kWatchers = 20;
+  Actions actions;
+  Reconciler reconciler({}, {.watchers = kWatchers - 1, .senders = 0}, {}, 1, {});
+  reconciler.AddWatcher();
+  for (size_t i = 0; i < kWatchers; ++i) {
+    reconciler.OnWatcherConnected(i, {}, actions);
+    reconciler.OnLink(i, "vlan" + std::to_string(i), LinkSync::kSynced, {}, actions);
+    EXPECT_FALSE(reconciler.membership().AllSynced());
+    reconciler.OnWatcherSynced(i, {}, actions);
+  }
+  EXPECT_TRUE(reconciler.membership().AllSynced());
+  EXPECT_THAT(actions, IsEmpty());
+  reconciler.OnLink(kWatchers - 1, "vlan7", LinkSync::kSynced, {}, actions);
+  EXPECT_THAT(reconciler.doubly_claimed_links(), ElementsAre("vlan7"));
+  // Its first claimant is gone: it is one watcher's again.
+  reconciler.OnWatcherDisconnected(7, {}, actions);
+  EXPECT_THAT(reconciler.doubly_claimed_links(), IsEmpty());
+  EXPECT_EQ(actions.size(), 1u);
 }
 
 }  // namespace
