@@ -104,8 +104,8 @@ class RtcpSession {
   void OnDatagram(Bytes bytes, const IpAddress& from, RtcpOrigin origin, const ClockPair& now,
                   RtcpActions& out);
   // RTP with our SSRC came in on the RTP port, which we have not just sent: from a foreign sender a
-  // collision (RFC 3550 section 8.2), from any address of ours a loop. Before our first packet it is
-  // neither: whoever sends the session may be about to hand it over to us.
+  // collision (RFC 3550 section 8.2), from any address of ours a loop. Before our first packet it
+  // is neither: whoever sends the session may be about to hand it over to us.
   void OnOwnRtp(RtcpOrigin origin, const ClockPair& now, RtcpActions& out);
   // All work due at or before now.
   void OnTime(const ClockPair& now, RtcpActions& out);
