@@ -31,7 +31,8 @@ absl::StatusOr<std::vector<bridge::v1::WatchBridgeResponse>> HeadendClient::List
   ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf("mcast-bridge"));
   std::vector<bridge::v1::WatchBridgeResponse> bridges;
   for (const std::string& target : targets) {
-    auto stub = bridge::v1::BridgeService::NewStub(OpenChannel(target));
+    ASSIGN_OR_RETURN(const auto channel, Open(target));
+    auto stub = bridge::v1::BridgeService::NewStub(channel);
     grpc::ClientContext context;
     SetDeadline(context, patience_);
     auto reader = stub->WatchBridge(&context, bridge::v1::WatchBridgeRequest());

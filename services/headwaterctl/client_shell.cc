@@ -10,6 +10,7 @@
 #include "headwater/session/v1/session.grpc.pb.h"
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
+#include "services/common/control/control_endpoint.h"
 #include "services/common/rpc/rpc_client.h"
 
 namespace headwater {
@@ -17,10 +18,12 @@ namespace {
 
 // One unary call; `method` is the stub's.
 template <typename Service, typename Request, typename Response>
-absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const Request& request,
+absl::StatusOr<Response> Ask(HeadendClient& client, const std::string& target, Duration patience,
+                             const Request& request,
                              grpc::Status (Service::Stub::*method)(grpc::ClientContext*,
                                                                    const Request&, Response*)) {
-  auto stub = Service::NewStub(OpenChannel(target));
+  ASSIGN_OR_RETURN(const auto channel, client.Open(target));
+  auto stub = Service::NewStub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience);
   Response response;
@@ -31,13 +34,15 @@ absl::StatusOr<Response> Ask(const std::string& target, Duration patience, const
 // A document may be large and its server slow.
 constexpr Duration kFetchPatience = 10min;
 constexpr Duration kProbePatience = 40s;
+constexpr char kRole[] = "headwaterctl";
 
 using DirectoryStub = directory::v1::DirectoryService;
 using SessionStub = session::v1::SessionService;
 
-absl::Status ReadGroups(const std::string& target, Duration patience,
+absl::Status ReadGroups(HeadendClient& client, const std::string& target, Duration patience,
                         std::vector<membership::v1::GroupMembership>& out) {
-  auto stub = membership::v1::MembershipService::NewStub(OpenChannel(target));
+  ASSIGN_OR_RETURN(const auto channel, client.Open(target));
+  auto stub = membership::v1::MembershipService::NewStub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience);
   auto reader = stub->WatchMembership(&context, membership::v1::WatchMembershipRequest());
@@ -70,21 +75,36 @@ absl::Status NamedStatus(const std::string& target, const grpc::Status& status) 
           ToAbsl(fmt::format("{}: {}", target, status.error_message()))};
 }
 
-HeadendClient::HeadendClient(std::string manager, Duration patience)
-    : manager_(std::move(manager)), patience_(patience) {
+HeadendClient::HeadendClient(std::string manager, std::string pki_dir, Duration patience)
+    : manager_(std::move(manager)), pki_dir_(std::move(pki_dir)), patience_(patience) {
   HoldGrpc();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> HeadendClient::Open(const std::string& target) {
+  ASSIGN_OR_RETURN(const ControlEndpoint endpoint, ControlEndpoint::Parse(target));
+  if (endpoint.kind == ControlEndpoint::Kind::kTls && !tls_) {
+    absl::StatusOr<std::shared_ptr<ControlTls>> tls =
+        ControlTls::Load(ControlFiles::In(pki_dir_, kRole), kRole, {});
+    if (!tls.ok()) {
+      return absl::FailedPreconditionError(ToAbsl(
+          fmt::format("{} needs our certificate: {}", target, FromAbsl(tls.status().message()))));
+    }
+    tls_ = *std::move(tls);
+  }
+  return OpenChannel(target, tls_);
 }
 
 absl::StatusOr<std::vector<session::v1::Session>> HeadendClient::ListSessions() {
   ASSIGN_OR_RETURN(auto response,
-                   (Ask<SessionStub>(manager_, patience_, session::v1::ListSessionsRequest(),
+                   (Ask<SessionStub>(*this, manager_, patience_, session::v1::ListSessionsRequest(),
                                      &SessionStub::Stub::ListSessions)));
   return std::vector<session::v1::Session>(response.sessions().begin(), response.sessions().end());
 }
 
 absl::Status HeadendClient::WatchSessions(
     absl::FunctionRef<bool(const session::v1::WatchSessionsResponse&)> on_event) {
-  auto stub = SessionStub::NewStub(OpenChannel(manager_));
+  ASSIGN_OR_RETURN(const auto channel, Open(manager_));
+  auto stub = SessionStub::NewStub(channel);
   grpc::ClientContext context;
   auto reader = stub->WatchSessions(&context, session::v1::WatchSessionsRequest());
   session::v1::WatchSessionsResponse response;
@@ -101,20 +121,20 @@ absl::StatusOr<session::v1::ExplainSessionResponse> HeadendClient::Explain(
     const types::v1::Channel& channel) {
   session::v1::ExplainSessionRequest request;
   *request.mutable_channel() = channel;
-  return Ask<SessionStub>(manager_, patience_, request, &SessionStub::Stub::ExplainSession);
+  return Ask<SessionStub>(*this, manager_, patience_, request, &SessionStub::Stub::ExplainSession);
 }
 
 absl::StatusOr<std::vector<session::v1::Endpoint>> HeadendClient::ListEndpoints() {
-  ASSIGN_OR_RETURN(auto response,
-                   (Ask<SessionStub>(manager_, patience_, session::v1::ListEndpointsRequest(),
-                                     &SessionStub::Stub::ListEndpoints)));
+  ASSIGN_OR_RETURN(auto response, (Ask<SessionStub>(*this, manager_, patience_,
+                                                    session::v1::ListEndpointsRequest(),
+                                                    &SessionStub::Stub::ListEndpoints)));
   return std::vector<session::v1::Endpoint>(response.endpoints().begin(),
                                             response.endpoints().end());
 }
 
 absl::StatusOr<std::vector<session::v1::Sender>> HeadendClient::ListSenders() {
   ASSIGN_OR_RETURN(auto response,
-                   (Ask<SessionStub>(manager_, patience_, session::v1::ListSendersRequest(),
+                   (Ask<SessionStub>(*this, manager_, patience_, session::v1::ListSendersRequest(),
                                      &SessionStub::Stub::ListSenders)));
   return std::vector<session::v1::Sender>(response.senders().begin(), response.senders().end());
 }
@@ -132,14 +152,15 @@ absl::StatusOr<std::vector<membership::v1::GroupMembership>> HeadendClient::List
   std::vector<membership::v1::GroupMembership> groups;
   for (const session::v1::Endpoint& endpoint : endpoints) {
     if (endpoint.service() == "membership-watcher")
-      RETURN_IF_ERROR(ReadGroups(endpoint.target(), patience_, groups));
+      RETURN_IF_ERROR(ReadGroups(*this, endpoint.target(), patience_, groups));
   }
   return groups;
 }
 
 absl::StatusOr<directory::v1::Plan> HeadendClient::Plan() {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
-  auto stub = DirectoryStub::NewStub(OpenChannel(target));
+  ASSIGN_OR_RETURN(const auto channel, Open(target));
+  auto stub = DirectoryStub::NewStub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience_);
   auto reader = stub->WatchPlan(&context, directory::v1::WatchPlanRequest());
@@ -157,8 +178,8 @@ absl::StatusOr<types::v1::Station> HeadendClient::Resolve(uint32_t number) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   directory::v1::ResolveRequest request;
   request.set_number(number);
-  ASSIGN_OR_RETURN(auto response,
-                   (Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Resolve)));
+  ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(*this, target, patience_, request,
+                                                      &DirectoryStub::Stub::Resolve)));
   return response.station();
 }
 
@@ -171,7 +192,7 @@ absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::ListStations(
   request.set_page_size(1000);
   request.set_set(set);
   do {
-    ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(target, patience_, request,
+    ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(*this, target, patience_, request,
                                                         &DirectoryStub::Stub::ListStations)));
     stations.insert(stations.end(), response.stations().begin(), response.stations().end());
     request.set_page_token(response.next_page_token());
@@ -183,15 +204,15 @@ absl::StatusOr<std::vector<types::v1::Station>> HeadendClient::Search(const std:
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
   directory::v1::SearchRequest request;
   request.set_query(query);
-  ASSIGN_OR_RETURN(auto response,
-                   (Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Search)));
+  ASSIGN_OR_RETURN(auto response, (Ask<DirectoryStub>(*this, target, patience_, request,
+                                                      &DirectoryStub::Stub::Search)));
   return std::vector<types::v1::Station>(response.stations().begin(), response.stations().end());
 }
 
 absl::StatusOr<directory::v1::ExportResponse> HeadendClient::Export(
     const directory::v1::ExportRequest& request) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
-  return Ask<DirectoryStub>(target, patience_, request, &DirectoryStub::Stub::Export);
+  return Ask<DirectoryStub>(*this, target, patience_, request, &DirectoryStub::Stub::Export);
 }
 
 template <typename Request, typename Response>
@@ -199,7 +220,7 @@ absl::StatusOr<Response> HeadendClient::AskDirectory(const Request& request,
                                                      DirectoryMethod<Request, Response> method,
                                                      Duration patience) {
   ASSIGN_OR_RETURN(const std::string target, TargetOf("directory-resolver"));
-  return Ask<DirectoryStub>(target, patience, request, method);
+  return Ask<DirectoryStub>(*this, target, patience, request, method);
 }
 
 absl::StatusOr<directory::v1::StationRecord> HeadendClient::DescribeStation(uint32_t number) {
@@ -269,7 +290,7 @@ absl::StatusOr<packager::v1::ProbeResponse> HeadendClient::Probe(const std::stri
   request.set_url(url);
   request.set_local(local);
   using Stub = packager::v1::PackagerService;
-  return Ask<Stub>(target, kProbePatience, request, &Stub::Stub::Probe);
+  return Ask<Stub>(*this, target, kProbePatience, request, &Stub::Stub::Probe);
 }
 
 absl::Status HeadendClient::CheckService(const std::string& service) {
@@ -282,7 +303,8 @@ absl::Status HeadendClient::CheckService(const std::string& service) {
 // that the server library has. The request for the whole server is empty; the answer is field 1, 1
 // = SERVING.
 absl::Status HeadendClient::CheckHealth(const std::string& target) {
-  grpc::GenericStub stub(OpenChannel(target));
+  ASSIGN_OR_RETURN(const auto channel, Open(target));
+  grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience_);
   grpc::CompletionQueue queue;

@@ -4,6 +4,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "headwater/packager/v1/packager.pb.h"
 #include "headwater/session/v1/session.pb.h"
 #include "headwater/tuner/v1/tuner.pb.h"
+#include "services/common/rpc/control_tls.h"
 #include "services/common/time/mono_time.h"
 
 namespace headwater {
@@ -24,11 +26,14 @@ absl::Status NamedStatus(const std::string& target, const grpc::Status& status);
 // target: "unix:/run/headwater/session-manager.sock: ...".
 class HeadendClient {
  public:
-  // `manager` is a gRPC target; every other service is found through it.
-  // `patience` is the deadline of each call but WatchSessions.
-  explicit HeadendClient(std::string manager, Duration patience = 5s);
+  // `manager` is an endpoint; every other service is found through it. `pki_dir` is where
+  // headwaterctl.pem is, for endpoints by mutual TLS. `patience` is the deadline of each call but
+  // WatchSessions.
+  HeadendClient(std::string manager, std::string pki_dir, Duration patience = 5s);
 
   const std::string& manager() const { return manager_; }
+  // INVALID_ARGUMENT for what is no endpoint, FAILED_PRECONDITION where our certificate is missing.
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Open(const std::string& target);
 
   absl::StatusOr<std::vector<session::v1::Session>> ListSessions();
   // Calls `on_event` for every step until it returns false or the stream ends.
@@ -100,7 +105,10 @@ class HeadendClient {
   absl::StatusOr<std::vector<std::string>> TargetsOf(const std::string& service);
 
   std::string manager_;
+  std::string pki_dir_;
   Duration patience_;
+  // Loaded when first needed.
+  std::shared_ptr<ControlTls> tls_;
 };
 
 }  // namespace headwater

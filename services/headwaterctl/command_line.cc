@@ -14,12 +14,14 @@
 #include "services/headwaterctl/completion.h"
 #include "services/headwaterctl/dvb_commands.h"
 #include "services/headwaterctl/monitor_commands.h"
+#include "services/headwaterctl/pki_commands.h"
 #include "services/headwaterctl/zone_commands.h"
 
 namespace headwater {
 namespace {
 
 constexpr const char* kRunDirVariable = "HEADWATER_RUN_DIR";
+constexpr const char* kPkiDirVariable = "HEADWATER_PKI_DIR";
 
 constexpr const char* kFooter =
     "Exit status: 0 done, 1 error, 2 wrong usage, 3 not found, 4 the headend or a part of it does "
@@ -59,7 +61,12 @@ CommandLine::CommandLine()
       ->envname(kRunDirVariable)
       ->capture_default_str();
   app_.add_option("--manager", manager_,
-                  "The session-manager's gRPC target, instead of its socket in the run folder");
+                  "The session-manager's endpoint (unix:PATH, tls://ADDRESS:PORT), instead of its "
+                  "socket in the run folder");
+  app_.add_option("--pki-dir", invocation_.pki_dir,
+                  "Folder of certificates; headwaterctl.pem is our own")
+      ->envname(kPkiDirVariable)
+      ->capture_default_str();
   AddSession();
   AddGroup();
   AddStation();
@@ -68,6 +75,7 @@ CommandLine::CommandLine()
   AddZone();
   AddMonitor();
   AddBridge();
+  AddPki();
   AddSender();
   CLI::App* endpoint = Noun("endpoint", "Where every service is");
   Verb(*endpoint, "list", "Every service that the manager knows", EndpointList);
@@ -88,7 +96,7 @@ int CommandLine::Run(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
       return app_.exit(error) == 0 ? 0 : 2;
     }
-    HeadendClient client(ManagerTarget(run_dir_, manager_));
+    HeadendClient client(ManagerTarget(run_dir_, manager_), invocation_.pki_dir);
     status = handler_(client, invocation_);
   }
   if (!status.ok()) fmt::print(stderr, "headwaterctl: {}\n", FromAbsl(status.message()));
@@ -294,6 +302,34 @@ void CommandLine::AddBridge() {
   Verb(*bridge, "smcroute", "How smcrouted stands, and what it complained about", BridgeSmcroute);
 }
 
+void CommandLine::AddPki() {
+  CLI::App* pki = Noun("pki", "Certificates of the control leg between hosts");
+  const auto days = [&](CLI::App& verb, const char* help) {
+    verb.add_option("--days", invocation_.days, help)->check(CLI::Range(1e-5, 36500.0));
+  };
+  CLI::App* init = Verb(*pki, "init", "Make the site's authority: ca.key and ca.pem", PkiInit);
+  init->add_option("--site", invocation_.site, "The site's name, as home or headend.example")
+      ->required();
+  days(*init, "So long it is good (3650)");
+  init->add_flag("--force", invocation_.force, "In place of the one that is there");
+  CLI::App* issue =
+      Verb(*pki, "issue", "Make a key and a certificate, in one file, for a service or for people",
+           PkiIssue);
+  issue->add_option("ROLE", invocation_.argument, "A service's name, headwaterctl or console")
+      ->required();
+  issue->add_option("INSTANCE", invocation_.instance, "Where there are several")
+      ->capture_default_str();
+  days(*issue, "So long it is good (90)");
+  issue->add_option("--owner", invocation_.owner, "The user that the service runs as");
+  issue->add_flag("--force", invocation_.force, "In place of the one that is there");
+  CLI::App* renew = Verb(*pki, "renew",
+                         "Certificates of which less than a third of their time is left", PkiRenew);
+  renew->add_option("FILE", invocation_.words, "These instead, due or not");
+  renew->add_flag("--all", invocation_.all, "All, due or not");
+  days(*renew, "So long they are good (90)");
+  Verb(*pki, "list", "Every certificate in the folder, and until when it is good", PkiList);
+}
+
 void CommandLine::AddExport(CLI::App& station) {
   CLI::App* verb = Verb(station, "export", "A playlist, an SDP or the programme guide for players",
                         StationExport);
@@ -329,7 +365,8 @@ absl::Status CommandLine::PrintCompletions(std::vector<std::string> before,
   if (run_dir.empty()) run_dir = environment == nullptr ? run_dir_ : environment;
   const std::string manager = completion.manager.empty() ? ours.manager : completion.manager;
   // A person waits for the answer: not long.
-  HeadendClient client(ManagerTarget(run_dir, manager), std::chrono::seconds(1));
+  HeadendClient client(ManagerTarget(run_dir, manager), invocation_.pki_dir,
+                       std::chrono::seconds(1));
   return PrintLiveWords(client, completion);
 }
 

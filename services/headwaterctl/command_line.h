@@ -36,6 +36,7 @@ class CommandLine {
   void AddMonitor();
   void AddEventFilter(CLI::App& verb, const char* count, uint32_t initial);
   void AddBridge();
+  void AddPki();
   void AddSender();
   void AddCompletion();
   void AddExport(CLI::App& station);

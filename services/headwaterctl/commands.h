@@ -52,6 +52,14 @@ struct Invocation {
   std::string since;
   std::string until;
   uint32_t count = 0;
+  // Of certificates; 0 days: the usual number.
+  std::string pki_dir = "/etc/headwater/pki";
+  std::string site;
+  std::string instance = "0";
+  std::string owner;
+  double days = 0;
+  bool force = false;
+  bool all = false;
 };
 
 // Each prints its answer on standard output and returns what went wrong.

@@ -53,6 +53,9 @@ struct Values {
 constexpr Values kValues[] = {
     {"GROUP", "", LiveWords::kGroups},
     {"SHELL", "bash zsh fish"},
+    {"ROLE",
+     "membership-watcher directory-resolver session-manager rtp-packager sap-announcer dvb-tuner "
+     "mcast-bridge mdns-zone-proxy mcast-monitor console headwaterctl"},
     {"NUMBER", "", LiveWords::kStationNumbers},
     {"DIRECTORY", "", LiveWords::kDirectories},
     {"--format", "m3u xspf sdp xmltv"},

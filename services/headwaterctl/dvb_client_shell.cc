@@ -53,7 +53,8 @@ absl::StatusOr<std::vector<tuner::v1::Tuner>> HeadendClient::ListTuners() {
   ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   std::vector<tuner::v1::Tuner> tuners;
   for (const std::string& target : targets) {
-    auto stub = tuner::v1::TunerService::NewStub(OpenChannel(target));
+    ASSIGN_OR_RETURN(const auto channel, Open(target));
+    auto stub = tuner::v1::TunerService::NewStub(channel);
     grpc::ClientContext context;
     SetDeadline(context, patience_);
     auto reader = stub->WatchTuners(&context, tuner::v1::WatchTunersRequest());
@@ -73,7 +74,8 @@ absl::StatusOr<std::vector<tuner::v1::Carrier>> HeadendClient::ListCarriers() {
   ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
   std::vector<tuner::v1::Carrier> carriers;
   for (const std::string& target : targets) {
-    auto stub = tuner::v1::TunerService::NewStub(OpenChannel(target));
+    ASSIGN_OR_RETURN(const auto channel, Open(target));
+    auto stub = tuner::v1::TunerService::NewStub(channel);
     grpc::ClientContext context;
     SetDeadline(context, patience_);
     auto reader = stub->WatchLineup(&context, tuner::v1::WatchLineupRequest());
@@ -92,7 +94,8 @@ absl::StatusOr<std::vector<tuner::v1::Carrier>> HeadendClient::ListCarriers() {
 absl::Status HeadendClient::WatchTuners(
     absl::FunctionRef<bool(const tuner::v1::WatchTunersResponse&)> on_event) {
   ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
-  auto stub = tuner::v1::TunerService::NewStub(OpenChannel(targets.front()));
+  ASSIGN_OR_RETURN(const auto channel, Open(targets.front()));
+  auto stub = tuner::v1::TunerService::NewStub(channel);
   grpc::ClientContext context;
   auto reader = stub->WatchTuners(&context, tuner::v1::WatchTunersRequest());
   return Follow<decltype(*reader), tuner::v1::WatchTunersResponse>(targets.front(), context,
@@ -102,7 +105,8 @@ absl::Status HeadendClient::WatchTuners(
 absl::Status HeadendClient::Scan(const tuner::v1::ScanRequest& request,
                                  absl::FunctionRef<bool(const tuner::v1::ScanResponse&)> on_event) {
   ASSIGN_OR_RETURN(const std::vector<std::string> targets, TargetsOf(kService));
-  auto stub = tuner::v1::TunerService::NewStub(OpenChannel(targets.front()));
+  ASSIGN_OR_RETURN(const auto channel, Open(targets.front()));
+  auto stub = tuner::v1::TunerService::NewStub(channel);
   grpc::ClientContext context;
   auto reader = stub->Scan(&context, request);
   return Follow<decltype(*reader), tuner::v1::ScanResponse>(targets.front(), context, *reader,

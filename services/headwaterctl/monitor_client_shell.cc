@@ -28,7 +28,8 @@ std::string MonitorClient::Target(const std::string& monitor, const std::string&
 absl::Status MonitorClient::Watch(
     const pb::WatchEventsRequest& request,
     absl::FunctionRef<bool(const pb::WatchEventsResponse&)> on_event) {
-  auto stub = pb::MonitorService::NewStub(OpenChannel(target_));
+  ASSIGN_OR_RETURN(const auto channel, client_.Open(target_));
+  auto stub = pb::MonitorService::NewStub(channel);
   grpc::ClientContext context;
   auto reader = stub->WatchEvents(&context, request);
   pb::WatchEventsResponse response;
@@ -43,7 +44,8 @@ absl::Status MonitorClient::Watch(
 
 absl::StatusOr<std::vector<pb::Event>> MonitorClient::Search(const pb::EventFilter& filter,
                                                              size_t limit) {
-  auto stub = pb::MonitorService::NewStub(OpenChannel(target_));
+  ASSIGN_OR_RETURN(const auto channel, client_.Open(target_));
+  auto stub = pb::MonitorService::NewStub(channel);
   std::vector<pb::Event> events;
   pb::SearchEventsRequest request;
   *request.mutable_filter() = filter;
@@ -61,7 +63,8 @@ absl::StatusOr<std::vector<pb::Event>> MonitorClient::Search(const pb::EventFilt
 }
 
 absl::StatusOr<pb::GetNtpResponse> MonitorClient::Ntp() {
-  auto stub = pb::MonitorService::NewStub(OpenChannel(target_));
+  ASSIGN_OR_RETURN(const auto channel, client_.Open(target_));
+  auto stub = pb::MonitorService::NewStub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience_);
   pb::GetNtpResponse response;
@@ -70,7 +73,8 @@ absl::StatusOr<pb::GetNtpResponse> MonitorClient::Ntp() {
 }
 
 absl::StatusOr<pb::GetStatusResponse> MonitorClient::Status() {
-  auto stub = pb::MonitorService::NewStub(OpenChannel(target_));
+  ASSIGN_OR_RETURN(const auto channel, client_.Open(target_));
+  auto stub = pb::MonitorService::NewStub(channel);
   grpc::ClientContext context;
   SetDeadline(context, patience_);
   pb::GetStatusResponse response;

@@ -13,12 +13,15 @@
 
 namespace headwater {
 
+class HeadendClient;
+
 // Asks an mcast-monitor, as HeadendClient asks the rest. The manager knows nothing of monitors: one
 // is found by its socket.
 class MonitorClient {
  public:
-  explicit MonitorClient(std::string target, Duration patience = 10s)
-      : target_(std::move(target)), patience_(patience) {}
+  // By `client`'s certificate, where one is asked for.
+  MonitorClient(HeadendClient& client, std::string target, Duration patience = 10s)
+      : client_(client), target_(std::move(target)), patience_(patience) {}
 
   // The socket beside the manager's; `monitor` is any gRPC target, and empty when none was named.
   static std::string Target(const std::string& monitor, const std::string& manager);
@@ -33,6 +36,7 @@ class MonitorClient {
   absl::StatusOr<monitor::v1::GetStatusResponse> Status();
 
  private:
+  HeadendClient& client_;
   std::string target_;
   Duration patience_;
 };

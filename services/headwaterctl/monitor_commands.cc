@@ -17,7 +17,7 @@ namespace headwater {
 namespace {
 
 MonitorClient Open(const HeadendClient& client, const Invocation& invocation) {
-  return MonitorClient(MonitorClient::Target(invocation.monitor, client.manager()));
+  return MonitorClient(client, MonitorClient::Target(invocation.monitor, client.manager()));
 }
 
 // "1h30m": so long ago; or RFC 3339.

@@ -36,8 +36,10 @@ absl::StatusOr<std::string> ProxyTarget(HeadendClient& client) {
   return absl::UnavailableError(ToAbsl(fmt::format("{} knows no {}", manager, kService)));
 }
 
-std::unique_ptr<pb::ZoneService::Stub> Stub(const std::string& target) {
-  return pb::ZoneService::NewStub(OpenChannel(target));
+absl::StatusOr<std::unique_ptr<pb::ZoneService::Stub>> Stub(HeadendClient& client,
+                                                            const std::string& target) {
+  ASSIGN_OR_RETURN(const auto channel, client.Open(target));
+  return pb::ZoneService::NewStub(channel);
 }
 
 // Until `on_event` says no, the stream ends, or its time is over, which is an error only where the
@@ -66,7 +68,8 @@ absl::StatusOr<pb::ListZonesResponse> ListZones(HeadendClient& client) {
   grpc::ClientContext context;
   SetDeadline(context, kPatience);
   pb::ListZonesResponse response;
-  const grpc::Status status = Stub(target)->ListZones(&context, pb::ListZonesRequest(), &response);
+  ASSIGN_OR_RETURN(const auto stub, Stub(client, target));
+  const grpc::Status status = stub->ListZones(&context, pb::ListZonesRequest(), &response);
   if (!status.ok()) return NamedStatus(target, status);
   return response;
 }
@@ -75,7 +78,7 @@ absl::StatusOr<std::vector<pb::Mirrored>> ListMirrored(HeadendClient& client) {
   ASSIGN_OR_RETURN(const std::string target, ProxyTarget(client));
   grpc::ClientContext context;
   SetDeadline(context, kPatience);
-  const auto stub = Stub(target);
+  ASSIGN_OR_RETURN(const auto stub, Stub(client, target));
   const auto reader = stub->WatchMirrored(&context, pb::WatchMirroredRequest());
   std::vector<pb::Mirrored> mirrored;
   RETURN_IF_ERROR((Follow<decltype(*reader), pb::WatchMirroredResponse>(
@@ -91,7 +94,7 @@ absl::StatusOr<std::vector<pb::Service>> ListServices(HeadendClient& client,
   ASSIGN_OR_RETURN(const std::string target, ProxyTarget(client));
   grpc::ClientContext context;
   SetDeadline(context, request.resolve() ? kResolveTime : kPatience);
-  const auto stub = Stub(target);
+  ASSIGN_OR_RETURN(const auto stub, Stub(client, target));
   const auto reader = stub->WatchServices(&context, request);
   std::map<std::tuple<std::string, std::string, std::string>, pb::Service> services;
   RETURN_IF_ERROR((Follow<decltype(*reader), pb::WatchServicesResponse>(
@@ -114,7 +117,7 @@ absl::Status WatchServices(HeadendClient& client, const pb::WatchServicesRequest
                            absl::FunctionRef<bool(const pb::WatchServicesResponse&)> on_event) {
   ASSIGN_OR_RETURN(const std::string target, ProxyTarget(client));
   grpc::ClientContext context;
-  const auto stub = Stub(target);
+  ASSIGN_OR_RETURN(const auto stub, Stub(client, target));
   const auto reader = stub->WatchServices(&context, request);
   return Follow<decltype(*reader), pb::WatchServicesResponse>(target, context, *reader, on_event);
 }
@@ -125,7 +128,8 @@ absl::StatusOr<pb::CheckPolicyResponse> CheckPolicy(HeadendClient& client,
   grpc::ClientContext context;
   SetDeadline(context, kPatience);
   pb::CheckPolicyResponse response;
-  const grpc::Status status = Stub(target)->CheckPolicy(&context, request, &response);
+  ASSIGN_OR_RETURN(const auto stub, Stub(client, target));
+  const grpc::Status status = stub->CheckPolicy(&context, request, &response);
   // The text names file and key already; the target would be in the way.
   if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT)
     return absl::InvalidArgumentError(ToAbsl(status.error_message()));

@@ -1,11 +1,20 @@
 #include "services/session-manager/config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <utility>
 
+#include "services/common/base/absl_text.h"
+#include "services/common/control/control_endpoint.h"
+
 namespace headwater::session_manager {
 namespace {
+
+void CheckEndpoint(ConfigTable& table, std::string_view key, const std::string& target) {
+  const absl::StatusOr<ControlEndpoint> endpoint = ControlEndpoint::Parse(target);
+  if (!endpoint.ok()) table.Fault(key, FromAbsl(endpoint.status().message()));
+}
 
 std::vector<SenderOptions> ReadSenders(ConfigTable& table, const SenderOptions& local) {
   std::vector<SenderOptions> senders;
@@ -16,6 +25,8 @@ std::vector<SenderOptions> ReadSenders(ConfigTable& table, const SenderOptions& 
     each.Read("packager", sender.packager);
     each.Read("announcer", sender.announcer);
     each.RejectUnknown();
+    CheckEndpoint(each, "packager", sender.packager);
+    CheckEndpoint(each, "announcer", sender.announcer);
     if (sender.name.empty() || !names.insert(sender.name).second) {
       each.Fault("name", "must be given, and differ from the other senders'");
     }
@@ -40,12 +51,16 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
   if (options.membership_watchers.empty()) {
     table.Fault("membership_watchers", "must name at least one endpoint");
   }
+  for (const std::string& watcher : options.membership_watchers)
+    CheckEndpoint(table, "membership_watchers", watcher);
   table.Read("directory_resolver", options.directory_resolver);
+  CheckEndpoint(table, "directory_resolver", options.directory_resolver);
   options.senders = ReadSenders(
       table,
       {.name = "local", .packager = target("rtp-packager"), .announcer = target("sap-announcer")});
   options.dvb_tuner = target("dvb-tuner");
   options.dvb_tuner_expected = table.Read("dvb_tuner", options.dvb_tuner);
+  CheckEndpoint(table, "dvb_tuner", options.dvb_tuner);
   options.drained_file =
       (std::filesystem::path(common.state_dir) / "session-manager.drained").string();
   table.Read("call_timeout", options.call_timeout, Range<Duration>{100ms, 60s});
@@ -66,6 +81,16 @@ Options ReadOptions(ConfigTable& table, const CommonOptions& common) {
   table.Read("sender_grace", core.sender_grace, Range<Duration>{100ms, 1h});
   table.Read("listener_interval", core.listener_interval, Range<Duration>{10s, 1h});
   return options;
+}
+
+bool UsesTls(const Options& options) {
+  const auto uses = [](const std::string& target) { return target.starts_with("tls://"); };
+  return std::any_of(options.membership_watchers.begin(), options.membership_watchers.end(),
+                     uses) ||
+         uses(options.directory_resolver) || uses(options.dvb_tuner) ||
+         std::any_of(options.senders.begin(), options.senders.end(), [&](const auto& sender) {
+           return uses(sender.packager) || uses(sender.announcer);
+         });
 }
 
 }  // namespace headwater::session_manager

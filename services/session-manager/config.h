@@ -8,5 +8,7 @@ namespace headwater::session_manager {
 
 // Table [session-manager]; faults are kept in it.
 Options ReadOptions(ConfigTable& table, const CommonOptions& common);
+// Whether an endpoint is reached by mutual TLS, so that a certificate is needed.
+bool UsesTls(const Options& options);
 
 }  // namespace headwater::session_manager

@@ -19,9 +19,8 @@ CourierShell::CourierShell(RpcClient& rpc, const Options& options,
     : rpc_(rpc),
       options_(options),
       on_failure_(std::move(on_failure)),
-      tuner_(tuner::v1::TunerService::NewStub(OpenChannel(options.dvb_tuner))),
-      directory_(
-          directory::v1::DirectoryService::NewStub(OpenChannel(options.directory_resolver))) {
+      tuner_(tuner::v1::TunerService::NewStub(rpc_.Open(options.dvb_tuner))),
+      directory_(directory::v1::DirectoryService::NewStub(rpc_.Open(options.directory_resolver))) {
   using Lineup = tuner::v1::WatchLineupResponse;
   lineup_ = std::make_unique<WatchClient<Lineup>>(
       rpc_,

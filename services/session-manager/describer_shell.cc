@@ -17,7 +17,7 @@ DescriberShell::DescriberShell(RpcClient& rpc, ProbingShell& probing, const Opti
 void DescriberShell::AddSender(const SenderOptions& sender) {
   const size_t index = senders_.size();
   senders_.push_back(
-      {.announcer = announce::v1::AnnounceService::NewStub(OpenChannel(sender.announcer)),
+      {.announcer = announce::v1::AnnounceService::NewStub(rpc_.Open(sender.announcer)),
        .watch = nullptr});
   senders_[index].watch = std::make_unique<Watch>(
       rpc_,

@@ -1,3 +1,4 @@
+#include "services/common/base/status_macros.h"
 #include "services/common/runtime/service_main.h"
 #include "services/session-manager/config.h"
 #include "services/session-manager/manager_shell.h"
@@ -8,9 +9,10 @@ namespace {
 
 class ManagerInstance final : public ServiceInstance {
  public:
-  ManagerInstance(Runtime& runtime, const Options& options)
+  ManagerInstance(Runtime& runtime, const Options& options, std::shared_ptr<ControlTls> tls)
       : options_(options),
-        shell_(runtime.loop, runtime.log, runtime.registry, options),
+        has_tls_(tls != nullptr),
+        shell_(runtime.loop, runtime.log, runtime.registry, options, std::move(tls)),
         service_(runtime.loop, shell_) {}
 
   std::vector<grpc::Service*> GrpcServices() override { return {&service_}; }
@@ -18,7 +20,11 @@ class ManagerInstance final : public ServiceInstance {
     shell_.Start();
     return absl::OkStatus();
   }
-  absl::StatusOr<std::vector<std::string>> Reload() override { return shell_.Reload(options_); }
+  absl::StatusOr<std::vector<std::string>> Reload() override {
+    if (UsesTls(options_) && !has_tls_)
+      return absl::FailedPreconditionError("the first endpoint by tls:// needs a restart");
+    return shell_.Reload(options_);
+  }
   // Nothing is stopped: what runs goes on, and whoever starts next adopts it.
   void Drain(absl::AnyInvocable<void()> done) override {
     service_.Close();
@@ -27,6 +33,7 @@ class ManagerInstance final : public ServiceInstance {
 
  private:
   const Options& options_;
+  const bool has_tls_;
   ManagerShell shell_;
   SessionService service_;
 };
@@ -48,6 +55,11 @@ int main(int argc, char** argv) {
            },
        .accept = [&] { options = read; },
        .create = [&](Runtime& runtime) -> absl::StatusOr<std::unique_ptr<ServiceInstance>> {
-         return std::make_unique<session_manager::ManagerInstance>(runtime, options);
+         std::shared_ptr<ControlTls> tls;
+         if (session_manager::UsesTls(options)) {
+           ASSIGN_OR_RETURN(tls, runtime.control());
+         }
+         return std::make_unique<session_manager::ManagerInstance>(runtime, options,
+                                                                   std::move(tls));
        }});
 }

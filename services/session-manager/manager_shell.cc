@@ -44,7 +44,7 @@ bool SocketExists(const std::string& target) {
 }  // namespace
 
 ManagerShell::ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
-                           const Options& options)
+                           const Options& options, std::shared_ptr<ControlTls> tls)
     : loop_(loop),
       log_(log),
       options_(options),
@@ -54,7 +54,7 @@ ManagerShell::ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& r
           options.reconciler,
           {.watchers = options.membership_watchers.size(), .senders = options.senders.size()},
           Names(options), static_cast<uint64_t>(absl::ToUnixNanos(WallNow())), ReadClocks()),
-      rpc_(std::make_unique<RpcClient>(loop)) {
+      rpc_(std::make_unique<RpcClient>(loop, std::move(tls))) {
   PublishMetrics();
 }
 

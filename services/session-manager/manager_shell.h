@@ -35,8 +35,9 @@ struct EndpointView {
 // loop's thread.
 class ManagerShell {
  public:
-  ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry,
-               const Options& options);
+  // `tls` is for endpoints that ask for it.
+  ManagerShell(EventLoop& loop, Logger& log, prometheus::Registry& registry, const Options& options,
+               std::shared_ptr<ControlTls> tls = nullptr);
   ~ManagerShell();
 
   // Takes what can change live, new watchers and senders among it; returns the keys that need a

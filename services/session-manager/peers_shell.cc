@@ -56,7 +56,7 @@ constexpr std::string_view kTuner = "dvb-tuner";
 WatcherPeer::WatcherPeer(PeerContext context, const std::string& target, size_t index)
     : context_(std::move(context)),
       index_(index),
-      stub_(membership::v1::MembershipService::NewStub(OpenChannel(target))) {
+      stub_(membership::v1::MembershipService::NewStub(context_.rpc.Open(target))) {
   using Response = membership::v1::WatchMembershipResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
       context_.rpc,
@@ -116,7 +116,7 @@ ResolverPeer::ResolverPeer(PeerContext context, const std::string& target,
                            std::function<void(bool connected)> on_connection)
     : context_(std::move(context)),
       on_connection_(std::move(on_connection)),
-      stub_(directory::v1::DirectoryService::NewStub(OpenChannel(target))) {
+      stub_(directory::v1::DirectoryService::NewStub(context_.rpc.Open(target))) {
   using Response = directory::v1::WatchPlanResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
       context_.rpc,
@@ -181,7 +181,7 @@ void ResolverPeer::Perform(const ReportPlay& action) {
 PackagerPeer::PackagerPeer(PeerContext context, const std::string& target, size_t index)
     : context_(std::move(context)),
       index_(index),
-      stub_(packager::v1::PackagerService::NewStub(OpenChannel(target))) {
+      stub_(packager::v1::PackagerService::NewStub(context_.rpc.Open(target))) {
   using Response = packager::v1::WatchSessionsResponse;
   using Legs = packager::v1::WatchLegsResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
@@ -285,7 +285,7 @@ void PackagerPeer::Perform(const StopSession& action) {
 AnnouncerPeer::AnnouncerPeer(PeerContext context, const std::string& target, size_t index)
     : context_(std::move(context)),
       index_(index),
-      stub_(announce::v1::AnnounceService::NewStub(OpenChannel(target))) {
+      stub_(announce::v1::AnnounceService::NewStub(context_.rpc.Open(target))) {
   using Response = announce::v1::WatchAnnouncementsResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
       context_.rpc,
@@ -378,7 +378,8 @@ void AnnouncerPeer::Perform(const StopAnnouncement& action) {
 }
 
 TunerPeer::TunerPeer(PeerContext context, const std::string& target)
-    : context_(std::move(context)), stub_(tuner::v1::TunerService::NewStub(OpenChannel(target))) {
+    : context_(std::move(context)),
+      stub_(tuner::v1::TunerService::NewStub(context_.rpc.Open(target))) {
   using Response = tuner::v1::WatchLeasesResponse;
   watch_ = std::make_unique<WatchClient<Response>>(
       context_.rpc,

@@ -21,11 +21,10 @@ ProbingShell::ProbingShell(RpcClient& rpc, const Options& options, OnFailure on_
     : rpc_(rpc),
       options_(options),
       on_failure_(std::move(on_failure)),
-      directory_(
-          directory::v1::DirectoryService::NewStub(OpenChannel(options.directory_resolver))) {}
+      directory_(directory::v1::DirectoryService::NewStub(rpc_.Open(options.directory_resolver))) {}
 
 void ProbingShell::AddSender(const SenderOptions& sender) {
-  packagers_.push_back(packager::v1::PackagerService::NewStub(OpenChannel(sender.packager)));
+  packagers_.push_back(packager::v1::PackagerService::NewStub(rpc_.Open(sender.packager)));
 }
 
 void ProbingShell::LookUp(uint32_t number, absl::AnyInvocable<void(absl::StatusOr<Station>)> done) {

@@ -24,18 +24,18 @@ using ::testing::Optional;
 constexpr char kApply[] = "/headwater.packager.v1.PackagerService/ApplySession";
 
 TEST(PeerNameTest, IsWhatItsTextSays) {
-  const PeerName name = {"home", "rtp-packager", "attic.2"};
-  EXPECT_EQ(name.ToString(), "spiffe://home/rtp-packager/attic.2");
+  const PeerName name = {"house", "rtp-packager", "attic.2"};
+  EXPECT_EQ(name.ToString(), "spiffe://house/rtp-packager/attic.2");
   EXPECT_EQ(PeerName::Parse(name.ToString()), name);
 }
 
 TEST(PeerNameTest, TakesNothingElse) {
   for (const char* text :
-       {"", "spiffe://", "spiffe://home", "spiffe://home/rtp-packager",
-        "spiffe://home/rtp-packager/", "spiffe:///rtp-packager/0", "spiffe://home/rtp-packer/0",
-        "spiffe://home/rtp-packager/0/1", "spiffe://Home/rtp-packager/0",
-        "spiffe://home:1/rtp-packager/0", "spiffe://home/rtp-packager/..",
-        "https://home/rtp-packager/0", " spiffe://home/console/0"}) {
+       {"", "spiffe://", "spiffe://house", "spiffe://house/rtp-packager",
+        "spiffe://house/rtp-packager/", "spiffe:///rtp-packager/0", "spiffe://house/rtp-packer/0",
+        "spiffe://house/rtp-packager/0/1", "spiffe://House/rtp-packager/0",
+        "spiffe://house:1/rtp-packager/0", "spiffe://house/rtp-packager/..",
+        "https://house/rtp-packager/0", " spiffe://house/console/0"}) {
     EXPECT_EQ(PeerName::Parse(text), std::nullopt) << text;
   }
   EXPECT_FALSE(PeerName::Parse("spiffe://" + std::string(65, 'a') + "/console/0"));

@@ -41,6 +41,7 @@ using OwnedContext = Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 constexpr size_t kChainMax = 8;
 constexpr size_t kAuthoritiesMax = 64;
 constexpr size_t kSubjectMax = 200;
+constexpr std::string_view kAuthorityScheme = "spiffe://";
 
 // The oldest error of this thread; the queue is empty afterwards.
 absl::Status OpenSslError(std::string_view what) {
@@ -148,21 +149,33 @@ absl::StatusOr<KeyedCertificate> Sign(const Draft& draft, X509* issuer, EVP_PKEY
       .certificate = Written([&](BIO* out) { return PEM_write_bio_X509(out, made); })};
 }
 
-// The one URI (SPIFFE X.509-SVID section 2: exactly one) when it is a name of ours.
-std::optional<PeerName> NameOf(const X509* certificate) {
+// The one URI (SPIFFE X.509-SVID section 2: exactly one); else empty.
+std::string UriOf(const X509* certificate) {
   const OwnedNames names(static_cast<GENERAL_NAMES*>(
       X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  std::optional<PeerName> found;
+  std::string found;
   int uris = 0;
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_URI) continue;
     const ASN1_IA5STRING* const uri = name->d.uniformResourceIdentifier;
-    found = PeerName::Parse({reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
-                             static_cast<size_t>(ASN1_STRING_length(uri))});
+    found.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                 static_cast<size_t>(ASN1_STRING_length(uri)));
     ++uris;
   }
-  return uris == 1 ? found : std::nullopt;
+  return uris == 1 ? found : std::string();
+}
+
+std::optional<PeerName> NameOf(const X509* certificate) {
+  return PeerName::Parse(UriOf(certificate));
+}
+
+// Of an authority, whose name is its site's alone.
+std::string AuthoritySite(const X509* certificate) {
+  const std::string uri = UriOf(certificate);
+  if (!uri.starts_with(kAuthorityScheme)) return {};
+  const std::string site = uri.substr(kAuthorityScheme.size());
+  return IsSiteName(site) ? site : std::string();
 }
 
 std::string SubjectOf(const X509* certificate) {
@@ -219,13 +232,15 @@ Refusal RefusalOf(int error) {
 }  // namespace
 
 absl::StatusOr<KeyedCertificate> MakeAuthority(std::string_view site, const Validity& validity) {
-  return Sign({.site = std::string(site),
-               .common_name = "Headwater control",
-               .extensions = {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
-                              {NID_key_usage, "critical,keyCertSign,cRLSign"},
-                              {NID_subject_key_identifier, "hash"}},
-               .validity = validity},
-              nullptr, nullptr);
+  return Sign(
+      {.site = std::string(site),
+       .common_name = "Headwater control",
+       .extensions = {{NID_basic_constraints, "critical,CA:TRUE,pathlen:0"},
+                      {NID_key_usage, "critical,keyCertSign,cRLSign"},
+                      {NID_subject_key_identifier, "hash"},
+                      {NID_subject_alt_name, fmt::format("URI:{}{}", kAuthorityScheme, site)}},
+       .validity = validity},
+      nullptr, nullptr);
 }
 
 absl::StatusOr<KeyedCertificate> IssueCertificate(const KeyedCertificate& authority,
@@ -241,7 +256,8 @@ absl::StatusOr<KeyedCertificate> IssueCertificate(const KeyedCertificate& author
                               {NID_ext_key_usage, "serverAuth,clientAuth"},
                               {NID_subject_key_identifier, "hash"},
                               {NID_authority_key_identifier, "keyid:always"},
-                              {NID_subject_alt_name, "URI:" + name.ToString()}},
+                              {NID_subject_alt_name,
+                               fmt::format("URI:{},DNS:{}", name.ToString(), kControlServerName)}},
                .validity = validity},
               issuer[0].get(), issuer_key.get());
 }
@@ -250,7 +266,10 @@ absl::StatusOr<CertificateInfo> ReadCertificate(std::string_view pem) {
   const std::vector<OwnedCertificate> all = ReadAll(pem, 1);
   if (all.empty()) return absl::InvalidArgumentError("holds no certificate in PEM");
   X509* const certificate = all[0].get();
-  return CertificateInfo{.name = NameOf(certificate),
+  std::optional<PeerName> name = NameOf(certificate);
+  std::string site = name ? name->site : AuthoritySite(certificate);
+  return CertificateInfo{.name = std::move(name),
+                         .site = std::move(site),
                          .subject = SubjectOf(certificate),
                          .validity = ValidityOf(certificate),
                          .authority = X509_check_ca(certificate) > 0};

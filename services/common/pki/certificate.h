@@ -15,6 +15,10 @@ namespace headwater {
 // The certificates of the control leg, as bytes in PEM: made, read and judged here, by OpenSSL; no
 // file and no clock. Keys are P-256, which every TLS library takes.
 
+// What every server is called by in the TLS handshake, and every certificate is also for: what
+// counts is the name as a URI, and an address is no server name (RFC 6066 section 3).
+inline constexpr char kControlServerName[] = "control.headwater.invalid";
+
 struct Validity {
   absl::Time from;
   absl::Time until;
@@ -31,6 +35,8 @@ struct KeyedCertificate {
 struct CertificateInfo {
   // Empty when it has no name of ours: an authority's, or a stranger's.
   std::optional<PeerName> name;
+  // Of the name, or of an authority ("spiffe://<site>"); empty for a stranger's.
+  std::string site;
   // "CN=rtp-packager/0,O=home".
   std::string subject;
   Validity validity;

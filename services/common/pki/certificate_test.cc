@@ -10,7 +10,7 @@ using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 const Validity kYear = {kNow - absl::Hours(1), kNow + absl::Hours(24 * 365)};
-const PeerName kPackager = {"home", "rtp-packager", "0"};
+const PeerName kPackager = {"house", "rtp-packager", "0"};
 
 class CertificateTest : public ::testing::Test {
  protected:
@@ -21,10 +21,10 @@ class CertificateTest : public ::testing::Test {
     return issued.value_or(KeyedCertificate());
   }
   PeerVerdict Judge(std::string_view chain, absl::Time now = kNow) const {
-    return JudgePeer(chain, authority_.certificate, "home", PeerSide::kClient, now);
+    return JudgePeer(chain, authority_.certificate, "house", PeerSide::kClient, now);
   }
 
-  const KeyedCertificate authority_ = MakeAuthority("home", kYear).value();
+  const KeyedCertificate authority_ = MakeAuthority("house", kYear).value();
 };
 
 TEST_F(CertificateTest, AnIssuedOneIsReadAndTaken) {
@@ -33,13 +33,14 @@ TEST_F(CertificateTest, AnIssuedOneIsReadAndTaken) {
   const auto info = ReadCertificate(packager.key + packager.certificate);
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->name, kPackager);
-  EXPECT_EQ(info->subject, "CN=rtp-packager/0,O=home");
+  EXPECT_EQ(info->subject, "CN=rtp-packager/0,O=house");
   EXPECT_EQ(info->validity, kYear);
   EXPECT_FALSE(info->authority);
   EXPECT_TRUE(ReadCertificate(authority_.certificate)->authority);
+  EXPECT_EQ(ReadCertificate(authority_.certificate)->site, "house");
   for (const PeerSide side : {PeerSide::kClient, PeerSide::kServer}) {
     const PeerVerdict verdict =
-        JudgePeer(packager.certificate, authority_.certificate, "home", side, kNow);
+        JudgePeer(packager.certificate, authority_.certificate, "house", side, kNow);
     EXPECT_EQ(verdict.name, kPackager) << verdict.reason;
   }
 }
@@ -53,7 +54,7 @@ TEST_F(CertificateTest, WithoutOneNobodyIsTaken) {
 }
 
 TEST_F(CertificateTest, AnotherAuthoritysIsRefused) {
-  const KeyedCertificate other = MakeAuthority("home", kYear).value();
+  const KeyedCertificate other = MakeAuthority("house", kYear).value();
   for (const std::string& chain :
        {Issued(other, kPackager).certificate,
         Issued(other, kPackager).certificate + other.certificate, other.certificate}) {
@@ -65,15 +66,15 @@ TEST_F(CertificateTest, AnotherAuthoritysIsRefused) {
   EXPECT_EQ(Judge(chain).subject, kPackager.ToString());
   // While one authority takes another's place both are in the file.
   EXPECT_EQ(
-      JudgePeer(chain, authority_.certificate + other.certificate, "home", PeerSide::kClient, kNow)
+      JudgePeer(chain, authority_.certificate + other.certificate, "house", PeerSide::kClient, kNow)
           .name,
       kPackager);
-  EXPECT_EQ(JudgePeer(chain, "", "home", PeerSide::kClient, kNow).refusal, Refusal::kAuthority);
+  EXPECT_EQ(JudgePeer(chain, "", "house", PeerSide::kClient, kNow).refusal, Refusal::kAuthority);
 }
 
 TEST_F(CertificateTest, NobodyIssuesWithAnIssuedOne) {
   const KeyedCertificate packager = Issued(authority_, kPackager);
-  const KeyedCertificate forged = Issued(packager, {"home", "session-manager", "0"});
+  const KeyedCertificate forged = Issued(packager, {"house", "session-manager", "0"});
   const PeerVerdict verdict = Judge(forged.certificate + packager.certificate);
   EXPECT_EQ(verdict.name, std::nullopt);
   EXPECT_EQ(verdict.refusal, Refusal::kAuthority);
@@ -95,8 +96,8 @@ TEST_F(CertificateTest, TheNameIsOfThisSiteAndARole) {
   const PeerVerdict foreign = Judge(Issued(authority_, {"away", "console", "0"}).certificate);
   EXPECT_EQ(foreign.name, std::nullopt);
   EXPECT_EQ(foreign.refusal, Refusal::kName);
-  EXPECT_THAT(foreign.reason, HasSubstr("of site away, and not of home"));
-  const PeerVerdict nobody = Judge(Issued(authority_, {"home", "root", "0"}).certificate);
+  EXPECT_THAT(foreign.reason, HasSubstr("of site away, and not of house"));
+  const PeerVerdict nobody = Judge(Issued(authority_, {"house", "root", "0"}).certificate);
   EXPECT_EQ(nobody.refusal, Refusal::kName);
   EXPECT_THAT(nobody.reason, HasSubstr("spiffe://SITE/ROLE/INSTANCE"));
 }

@@ -16,7 +16,8 @@
 namespace headwater {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Listen(
-    const std::string& socket_path, const std::vector<grpc::Service*>& services) {
+    const std::string& socket_path, const std::vector<grpc::Service*>& services,
+    const std::optional<Tcp>& tcp) {
   if (socket_path.size() >= sizeof(sockaddr_un::sun_path)) {
     return absl::InvalidArgumentError(
         ToAbsl(fmt::format("{}: a socket path has at most {} characters; choose a shorter run_dir",
@@ -37,10 +38,16 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Listen(
   grpc::ServerBuilder builder;
   int bound = 0;
   builder.AddListeningPort("unix:" + socket_path, grpc::InsecureServerCredentials(), &bound);
+  int tcp_bound = 0;
+  if (tcp) builder.AddListeningPort(tcp->address, tcp->credentials, &tcp_bound);
+  // Clients ask by ping whether we live (OpenChannel); by default that is an offence.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(16 << 20);
   for (grpc::Service* service : services) builder.RegisterService(service);
   server->server_ = builder.BuildAndStart();
+  if (tcp && tcp_bound == 0)
+    return absl::UnavailableError(ToAbsl(fmt::format("{}: cannot listen", tcp->address)));
   if (server->server_ == nullptr || bound == 0) {
     return absl::UnavailableError(ToAbsl(fmt::format("{}: cannot listen", socket_path)));
   }

@@ -4,6 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,17 @@ namespace headwater {
 // A gRPC server with health v1 and reflection. It starts NOT_SERVING.
 class GrpcServer {
  public:
+  // Where it listens beside its socket.
+  struct Tcp {
+    // "[2001:db8::1]:9564", "192.0.2.1:9564".
+    std::string address;
+    std::shared_ptr<grpc::ServerCredentials> credentials;
+  };
   // `socket_path` is a unix socket of mode 0660; a lock file beside it keeps a second instance from
   // taking it over (UNAVAILABLE names the path).
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Listen(
-      const std::string& socket_path, const std::vector<grpc::Service*>& services);
+      const std::string& socket_path, const std::vector<grpc::Service*>& services,
+      const std::optional<Tcp>& tcp = std::nullopt);
   ~GrpcServer();
 
   void SetServing(bool serving);

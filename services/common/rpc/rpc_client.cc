@@ -1,8 +1,27 @@
 #include "services/common/rpc/rpc_client.h"
 
-namespace headwater {
+#include "services/common/control/control_endpoint.h"
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
+namespace headwater {
+namespace {
+
+// What a peer that is cut off is missed after: the two together. A unix socket's end is always
+// told.
+constexpr int kPingMilliseconds = 2000;
+constexpr int kPingAnswerMilliseconds = 3000;
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const ControlEndpoint& endpoint,
+                                                         const std::string& target,
+                                                         const std::shared_ptr<ControlTls>& tls) {
+  if (endpoint.kind != ControlEndpoint::Kind::kTls) return grpc::InsecureChannelCredentials();
+  return tls ? tls->channel(target) : nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                           const std::shared_ptr<ControlTls>& tls) {
+  const absl::StatusOr<ControlEndpoint> endpoint = ControlEndpoint::Parse(target);
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   // Despite its name the time that one attempt may take: a peer on a busy machine is slow, not
@@ -14,7 +33,17 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target) {
   // A unix socket's proxy settings mean nothing; without this gRPC reads the environment's.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   arguments.SetMaxReceiveMessageSize(64 << 20);
-  return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
+  // Without credentials it is a channel that fails every call.
+  if (!endpoint.ok()) return grpc::CreateCustomChannel(target, nullptr, arguments);
+  if (endpoint->kind != ControlEndpoint::Kind::kUnix) {
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kPingMilliseconds);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kPingAnswerMilliseconds);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+    arguments.SetSslTargetNameOverride(kControlServerName);
+  }
+  return grpc::CreateCustomChannel(endpoint->GrpcTarget(), CredentialsFor(*endpoint, target, tls),
+                                   arguments);
 }
 
 void SetDeadline(grpc::ClientContext& context, Duration timeout) {

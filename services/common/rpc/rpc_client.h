@@ -14,13 +14,17 @@
 #include <utility>
 
 #include "services/common/loop/event_loop.h"
+#include "services/common/rpc/control_tls.h"
 #include "services/common/rpc/status_conversion.h"
 
 namespace headwater {
 
-// A channel that finds a restarted peer within half a second. Messages of up to 64 MiB: playlists
-// of large directories pass gRPC's default of 4.
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target);
+// A channel that finds a restarted peer within half a second, and over TCP misses one that is gone
+// without a word within five. Messages of up to 64 MiB: playlists of large directories pass gRPC's
+// default of 4. `target` is a ControlEndpoint; where it is none, or mutual TLS without `tls`, every
+// call fails with INVALID_ARGUMENT.
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                           const std::shared_ptr<ControlTls>& tls = nullptr);
 
 // The one place that sets deadlines: gRPC 1.51 ignores those of service configurations under a
 // second.
@@ -31,10 +35,16 @@ void SetDeadline(grpc::ClientContext& context, Duration timeout);
 // that has gone. Used and destroyed on the loop's thread (or after Run has returned).
 class RpcClient {
  public:
-  explicit RpcClient(EventLoop& loop) : loop_(loop) {}
+  // `tls` is for endpoints that ask for it.
+  explicit RpcClient(EventLoop& loop, std::shared_ptr<ControlTls> tls = nullptr)
+      : loop_(loop), tls_(std::move(tls)) {}
   ~RpcClient();
   RpcClient(const RpcClient&) = delete;
   RpcClient& operator=(const RpcClient&) = delete;
+
+  std::shared_ptr<grpc::Channel> Open(const std::string& target) const {
+    return OpenChannel(target, tls_);
+  }
 
   // Starts a unary call; `done` runs on the loop. `start` is the stub's asynchronous method:
   //   client.Call<StopRequest, StopResponse>(request, 2s,
@@ -73,6 +83,7 @@ class RpcClient {
 
  private:
   EventLoop& loop_;
+  const std::shared_ptr<ControlTls> tls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // loop's thread only
   std::mutex mutex_;
   std::condition_variable idle_;

@@ -2,11 +2,13 @@
 
 #include <absl/status/statusor.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "services/common/config/config_table.h"
+#include "services/common/control/control_endpoint.h"
 #include "services/common/log/logger.h"
 #include "services/common/net/legs.h"
 
@@ -27,6 +29,8 @@ struct CommonOptions {
   std::string run_dir = "/run/headwater";
   // Folder of what must survive a restart.
   std::string state_dir = "/var/lib/headwater";
+  // Folder of the control leg's certificates.
+  std::string pki_dir = "/etc/headwater/pki";
   LogLevel log_level = LogLevel::kInfo;
   // Where /metrics, /livez and /readyz are served; "::" is IPv4 and IPv6.
   std::string http_address = "::";
@@ -40,6 +44,11 @@ struct CommonOptions {
   // "<run_dir>/zones/NAME/bus".
   std::vector<ZoneConfig> zones;
 
+  // Of the service's own table: where it listens beside its socket ("tls://[2001:db8::1]:9564"; the
+  // port + 10 x instance), and its certificate where that is not in pki_dir under its name.
+  std::optional<ControlEndpoint> listen;
+  std::string certificate;
+
   // "<run_dir>/rtp-packager.sock", "<run_dir>/rtp-packager@2.sock".
   std::string SocketPath(std::string_view service) const;
 };
@@ -47,6 +56,9 @@ struct CommonOptions {
 // Reads the common keys, [legs] among them, and knows the names of every service's table, so that a
 // misspelt table is a fault. Faults are kept in `file`.
 CommonOptions LoadCommonOptions(ConfigTable& file);
+
+// Reads `listen` and `certificate` of a service's own table; options.instance is known by then.
+void ReadControlOptions(ConfigTable& table, CommonOptions& options);
 
 // Keys that differ and that a running service cannot change.
 std::vector<std::string> RestartKeys(const CommonOptions& running, const CommonOptions& wanted);

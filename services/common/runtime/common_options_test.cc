@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "services/common/base/absl_text.h"
+
 namespace headwater {
 namespace {
 
@@ -44,6 +46,34 @@ TEST(CommonOptionsTest, NamesWhatIsWrong) {
   }
 }
 
+CommonOptions ReadListen(const std::string& listen, int instance, std::string* faults = nullptr) {
+  ConfigTable file =
+      ConfigTable::Parse("[rtp-packager]\nlisten = \"" + listen + "\"\n", "t.toml").value();
+  CommonOptions options = LoadCommonOptions(file);
+  options.instance = instance;
+  ConfigTable table = file.Table("rtp-packager");
+  ReadControlOptions(table, options);
+  table.RejectUnknown();
+  if (faults) *faults = FromAbsl(file.status().message());
+  return options;
+}
+
+TEST(CommonOptionsTest, ListensByTlsOrInWordsByPlaintext) {
+  EXPECT_EQ(ReadListen("tls://[2001:db8::1]:9564", 2).listen->GrpcTarget(),
+            "ipv6:[2001:db8::1]:9584");
+  EXPECT_EQ(ReadListen("plaintext://192.0.2.1:9564", 0).listen->kind,
+            ControlEndpoint::Kind::kPlaintext);
+  for (const auto& [listen, expected] :
+       {std::pair("[::]:9564", "has to be asked for in words, \"plaintext://ADDRESS:PORT\""),
+        std::pair("tls://sender:9564", "must be the address of the control leg"),
+        std::pair("unix:/x", "must be the address of the control leg"),
+        std::pair("tls://[::1]:65530", "port 65540, of this instance, is too high")}) {
+    std::string faults;
+    EXPECT_FALSE(ReadListen(listen, 1, &faults).listen);
+    EXPECT_THAT(faults, HasSubstr(expected));
+  }
+}
+
 TEST(CommonOptionsTest, KeysThatNeedARestartAreNamed) {
   const CommonOptions running = {.legs = {{.link = "lan", .interface = "eth0"}}};
   CommonOptions wanted = running;
@@ -51,7 +81,9 @@ TEST(CommonOptionsTest, KeysThatNeedARestartAreNamed) {
   EXPECT_THAT(RestartKeys(running, wanted), ::testing::IsEmpty());
   wanted.legs[0].interface = "eth1";
   wanted.http_address = "::1";
-  EXPECT_THAT(RestartKeys(running, wanted), ::testing::ElementsAre("http_address", "legs"));
+  wanted.listen = ControlEndpoint();
+  EXPECT_THAT(RestartKeys(running, wanted),
+              ::testing::ElementsAre("listen", "http_address", "legs"));
 }
 
 }  // namespace

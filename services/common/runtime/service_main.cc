@@ -20,7 +20,9 @@
 #include "services/common/base/absl_text.h"
 #include "services/common/base/status_macros.h"
 #include "services/common/metrics/http_endpoint.h"
+#include "services/common/rpc/control_tls.h"
 #include "services/common/rpc/grpc_server.h"
+#include "services/common/runtime/control_metrics.h"
 #include "services/common/runtime/privileges.h"
 #include "services/common/time/clock.h"
 
@@ -29,6 +31,8 @@ namespace {
 
 // A drain that takes longer is cut: a supervisor's own limit is 10 s or more.
 constexpr Duration kDrainLimit = 5s;
+// Certificates expire in days: it is enough to look now and then.
+constexpr Duration kExpiryPeriod = 5s;
 
 struct Flags {
   std::string config_path;
@@ -82,6 +86,7 @@ absl::StatusOr<CommonOptions> LoadConfig(const Flags& flags, const ServiceDefini
   CommonOptions common = LoadCommonOptions(file);
   common.instance = flags.instance;
   ConfigTable table = file.Table(definition.name);
+  ReadControlOptions(table, common);
   definition.configure(table, common);
   table.RejectUnknown();
   file.RejectUnknown();
@@ -122,9 +127,14 @@ class Process {
         options_(std::move(options)),
         log_(definition.name, options_.log_level),
         registry_(std::make_shared<prometheus::Registry>()),
-        runtime_{options_, log_, loop_, *registry_, definition.name + " " HEADWATER_VERSION} {}
+        control_metrics_(*registry_, log_),
+        runtime_{
+            options_, log_, loop_, *registry_, definition.name + " " HEADWATER_VERSION, [this] {
+              return Control();
+            }} {}
 
   ~Process() {
+    loop_.Cancel(expiry_timer_);
     server_.reset();
     instance_.reset();
     if (signal_fd_ >= 0) close(signal_fd_);
@@ -158,9 +168,43 @@ class Process {
     const uint16_t port = HttpPort(definition_, options_.instance);
     ASSIGN_OR_RETURN(http_, HttpEndpoint::Listen(options_.http_address, port, registry_));
     RETURN_IF_ERROR(instance_->Start());
+    ASSIGN_OR_RETURN(const std::optional<GrpcServer::Tcp> tcp, Tcp());
     ASSIGN_OR_RETURN(server_, GrpcServer::Listen(options_.SocketPath(definition_.name),
-                                                 instance_->GrpcServices()));
+                                                 instance_->GrpcServices(), tcp));
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<GrpcServer::Tcp>> Tcp() {
+    if (!options_.listen) return std::nullopt;
+    const ControlEndpoint& listen = *options_.listen;
+    const std::string target = listen.GrpcTarget();
+    GrpcServer::Tcp tcp = {.address = target.substr(target.find(':') + 1), .credentials = nullptr};
+    if (listen.kind == ControlEndpoint::Kind::kPlaintext) {
+      log_.Warning("plaintext: whoever reaches it may do everything", {{"listen", tcp.address}});
+      tcp.credentials = grpc::InsecureServerCredentials();
+      return tcp;
+    }
+    ASSIGN_OR_RETURN(const std::shared_ptr<ControlTls> control, Control());
+    log_.Info("mutual tls", {{"listen", tcp.address}, {"name", control->name().ToString()}});
+    tcp.credentials = control->server();
+    return tcp;
+  }
+
+  absl::StatusOr<std::shared_ptr<ControlTls>> Control() {
+    if (control_) return control_;
+    ControlFiles files = ControlFiles::In(options_.pki_dir, definition_.name, options_.instance);
+    if (!options_.certificate.empty()) files.certificate = options_.certificate;
+    ASSIGN_OR_RETURN(control_, ControlTls::Load(std::move(files), definition_.name,
+                                                [this](const ControlRefusal& refusal) {
+                                                  control_metrics_.OnRefusal(refusal);
+                                                }));
+    UpdateExpiry();
+    return control_;
+  }
+
+  void UpdateExpiry() {
+    control_metrics_.UpdateExpiry(*control_);
+    expiry_timer_ = loop_.At(MonoNow() + kExpiryPeriod, [this] { UpdateExpiry(); });
   }
 
   void RegisterMetrics() {
@@ -251,7 +295,10 @@ class Process {
   Logger log_;
   EventLoop loop_;
   std::shared_ptr<prometheus::Registry> registry_;
+  ControlMetrics control_metrics_;
   Runtime runtime_;
+  std::shared_ptr<ControlTls> control_;
+  EventLoop::TimerId expiry_timer_ = 0;
   prometheus::Gauge* reload_ok_ = nullptr;
   int signal_fd_ = -1;
   bool draining_ = false;

@@ -22,6 +22,8 @@ class Service;
 
 namespace headwater {
 
+class ControlTls;
+
 // What a service is built from. Outlives it.
 struct Runtime {
   const CommonOptions& options;
@@ -30,6 +32,9 @@ struct Runtime {
   prometheus::Registry& registry;
   // "<name> <version>".
   std::string build;
+  // This process's certificate for calls by "tls://": loaded when first asked for. Not before
+  // privileges are dropped.
+  std::function<absl::StatusOr<std::shared_ptr<ControlTls>>()> control;
 };
 
 // A running service. Constructed before the loop runs and before any thread is started (raw sockets
