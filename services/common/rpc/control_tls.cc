@@ -8,6 +8,7 @@
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
+#include <mutex>
 #include <utility>
 
 #include "services/common/base/absl_text.h"
@@ -17,6 +18,25 @@
 #include "services/common/time/clock.h"
 
 namespace headwater {
+
+class RefusalTeller {
+ public:
+  explicit RefusalTeller(ControlTls::OnRefusal on_refusal) : on_refusal_(std::move(on_refusal)) {}
+
+  void Tell(const ControlRefusal& refusal) {
+    std::lock_guard lock(mutex_);
+    if (on_refusal_) on_refusal_(refusal);
+  }
+  void Close() {
+    std::lock_guard lock(mutex_);
+    on_refusal_ = nullptr;
+  }
+
+ private:
+  std::mutex mutex_;
+  ControlTls::OnRefusal on_refusal_;
+};
+
 namespace {
 
 namespace tls = grpc::experimental;
@@ -41,12 +61,12 @@ class Verifier final : public tls::ExternalCertificateVerifier {
  public:
   // `target` is where a server was reached; empty for clients.
   Verifier(std::string authority, std::string site, std::string target,
-           ControlTls::OnRefusal on_refusal)
+           std::shared_ptr<RefusalTeller> teller)
       : authority_(std::move(authority)),
         site_(std::move(site)),
         target_(std::move(target)),
         side_(target_.empty() ? PeerSide::kClient : PeerSide::kServer),
-        on_refusal_(std::move(on_refusal)) {}
+        teller_(std::move(teller)) {}
 
   bool Verify(tls::TlsCustomVerificationCheckRequest* request, std::function<void(grpc::Status)>,
               grpc::Status* status) override {
@@ -65,8 +85,7 @@ class Verifier final : public tls::ExternalCertificateVerifier {
     if (!authorities.ok()) verdict.reason = FromAbsl(authorities.status().message());
     *status = grpc::Status(grpc::StatusCode::UNAUTHENTICATED,
                            fmt::format("{}: {}", ToString(verdict.refusal), verdict.reason));
-    if (on_refusal_)
-      on_refusal_({side_, verdict.refusal, At(verdict.subject, target_), verdict.reason});
+    teller_->Tell({side_, verdict.refusal, At(verdict.subject, target_), verdict.reason});
     return true;
   }
   void Cancel(tls::TlsCustomVerificationCheckRequest*) override {}
@@ -76,13 +95,13 @@ class Verifier final : public tls::ExternalCertificateVerifier {
   const std::string site_;
   const std::string target_;
   const PeerSide side_;
-  const ControlTls::OnRefusal on_refusal_;
+  const std::shared_ptr<RefusalTeller> teller_;
 };
 
 // The one place where a server asks whether a call is allowed.
 class CallGuard final : public grpc::AuthMetadataProcessor {
  public:
-  explicit CallGuard(ControlTls::OnRefusal on_refusal) : on_refusal_(std::move(on_refusal)) {}
+  explicit CallGuard(std::shared_ptr<RefusalTeller> teller) : teller_(std::move(teller)) {}
 
   bool IsBlocking() const override { return false; }
   grpc::Status Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
@@ -92,21 +111,20 @@ class CallGuard final : public grpc::AuthMetadataProcessor {
     const std::optional<std::string> refused =
         RefuseCall(name ? name->role : "", path == metadata.end() ? "" : Text(path->second));
     if (!refused) return grpc::Status::OK;
-    if (on_refusal_)
-      on_refusal_({PeerSide::kClient, Refusal::kRole, name ? name->ToString() : "", *refused});
+    teller_->Tell({PeerSide::kClient, Refusal::kRole, name ? name->ToString() : "", *refused});
     return {grpc::StatusCode::PERMISSION_DENIED, *refused};
   }
 
  private:
-  const ControlTls::OnRefusal on_refusal_;
+  const std::shared_ptr<RefusalTeller> teller_;
 };
 
 // A client's: asked for metadata before each call, it answers with none, or ends the call because
 // the server is somebody else.
 class ServerGuard final : public grpc::MetadataCredentialsPlugin {
  public:
-  ServerGuard(std::string target, ControlTls::OnRefusal on_refusal)
-      : target_(std::move(target)), on_refusal_(std::move(on_refusal)) {}
+  ServerGuard(std::string target, std::shared_ptr<RefusalTeller> teller)
+      : target_(std::move(target)), teller_(std::move(teller)) {}
 
   bool IsBlocking() const override { return false; }
   const char* GetType() const override { return "headwater-server-role"; }
@@ -118,15 +136,14 @@ class ServerGuard final : public grpc::MetadataCredentialsPlugin {
     const std::optional<std::string> refused =
         RefuseServer(name ? name->role : "stranger", url.substr(url.rfind('/') + 1));
     if (!refused) return grpc::Status::OK;
-    if (on_refusal_)
-      on_refusal_(
-          {PeerSide::kServer, Refusal::kRole, At(name ? name->ToString() : "", target_), *refused});
+    teller_->Tell(
+        {PeerSide::kServer, Refusal::kRole, At(name ? name->ToString() : "", target_), *refused});
     return {grpc::StatusCode::UNAUTHENTICATED, *refused};
   }
 
  private:
   const std::string target_;
-  const ControlTls::OnRefusal on_refusal_;
+  const std::shared_ptr<RefusalTeller> teller_;
 };
 
 absl::StatusOr<CertificateInfo> ReadFile(const std::string& path) {
@@ -177,11 +194,11 @@ struct ControlTls::Grpc {
 ControlTls::ControlTls(ControlFiles files, PeerName name, OnRefusal on_refusal)
     : files_(std::move(files)),
       name_(std::move(name)),
-      on_refusal_(std::move(on_refusal)),
+      teller_(std::make_shared<RefusalTeller>(std::move(on_refusal))),
       grpc_(std::make_unique<Grpc>(std::make_shared<tls::FileWatcherCertificateProvider>(
           files_.certificate, files_.certificate, files_.authority, kRefreshSeconds))) {}
 
-ControlTls::~ControlTls() = default;
+ControlTls::~ControlTls() { teller_->Close(); }
 
 std::shared_ptr<grpc::ServerCredentials> ControlTls::server() const {
   tls::TlsServerCredentialsOptions options(grpc_->provider);
@@ -190,9 +207,9 @@ std::shared_ptr<grpc::ServerCredentials> ControlTls::server() const {
   // "But do not verify": the verifier does, also where there is no certificate at all.
   options.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_BUT_DONT_VERIFY);
   options.set_certificate_verifier(tls::ExternalCertificateVerifier::Create<Verifier>(
-      files_.authority, name_.site, "", on_refusal_));
+      files_.authority, name_.site, "", teller_));
   std::shared_ptr<grpc::ServerCredentials> credentials = tls::TlsServerCredentials(options);
-  credentials->SetAuthMetadataProcessor(std::make_shared<CallGuard>(on_refusal_));
+  credentials->SetAuthMetadataProcessor(std::make_shared<CallGuard>(teller_));
   return credentials;
 }
 
@@ -205,10 +222,10 @@ std::shared_ptr<grpc::ChannelCredentials> ControlTls::channel(const std::string&
   options.set_verify_server_certs(false);
   options.set_check_call_host(false);
   options.set_certificate_verifier(tls::ExternalCertificateVerifier::Create<Verifier>(
-      files_.authority, name_.site, target, on_refusal_));
+      files_.authority, name_.site, target, teller_));
   return grpc::CompositeChannelCredentials(
       tls::TlsCredentials(options),
-      grpc::MetadataCredentialsFromPlugin(std::make_unique<ServerGuard>(target, on_refusal_)));
+      grpc::MetadataCredentialsFromPlugin(std::make_unique<ServerGuard>(target, teller_)));
 }
 
 absl::StatusOr<Validity> ControlTls::OwnValidity() const {

@@ -37,12 +37,14 @@ struct ControlRefusal {
   std::string reason;
 };
 
+class RefusalTeller;
+
 // Mutual TLS of the control leg. Certificates that change on the disk count from the next
 // connection on; connections that are open go on. Every judgement is made by JudgePeer and the call
 // policy, after the handshake, so that it can be told: TLS itself would only hang up.
 class ControlTls {
  public:
-  // Called on gRPC's threads.
+  // Called on gRPC's threads, and not after the end of this object.
   using OnRefusal = std::function<void(const ControlRefusal&)>;
 
   // Errors name the file: missing, unreadable, key and certificate of different pairs, or a
@@ -69,7 +71,8 @@ class ControlTls {
 
   const ControlFiles files_;
   const PeerName name_;
-  const OnRefusal on_refusal_;
+  // Shared with gRPC, which lets go of connections when it likes.
+  const std::shared_ptr<RefusalTeller> teller_;
   std::unique_ptr<Grpc> grpc_;
 };
 

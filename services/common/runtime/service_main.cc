@@ -137,6 +137,7 @@ class Process {
     loop_.Cancel(expiry_timer_);
     server_.reset();
     instance_.reset();
+    control_.reset();
     if (signal_fd_ >= 0) close(signal_fd_);
   }
 
