@@ -16,7 +16,7 @@
 namespace headwater {
 namespace {
 
-MonitorClient Open(const HeadendClient& client, const Invocation& invocation) {
+MonitorClient Open(HeadendClient& client, const Invocation& invocation) {
   return MonitorClient(client, MonitorClient::Target(invocation.monitor, client.manager()));
 }
 
