@@ -12,6 +12,7 @@
 #include "services/common/base/status_macros.h"
 #include "services/common/control/control_endpoint.h"
 #include "services/common/rpc/rpc_client.h"
+#include "services/common/time/clock.h"
 
 namespace headwater {
 namespace {
@@ -83,11 +84,17 @@ HeadendClient::HeadendClient(std::string manager, std::string pki_dir, Duration 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> HeadendClient::Open(const std::string& target) {
   ASSIGN_OR_RETURN(const ControlEndpoint endpoint, ControlEndpoint::Parse(target));
   if (endpoint.kind == ControlEndpoint::Kind::kTls && !tls_) {
-    absl::StatusOr<std::shared_ptr<ControlTls>> tls =
-        ControlTls::Load(ControlFiles::In(pki_dir_, kRole), kRole, {});
+    const ControlFiles files = ControlFiles::In(pki_dir_, kRole);
+    absl::StatusOr<std::shared_ptr<ControlTls>> tls = ControlTls::Load(files, kRole, {});
     if (!tls.ok()) {
       return absl::FailedPreconditionError(ToAbsl(
           fmt::format("{} needs our certificate: {}", target, FromAbsl(tls.status().message()))));
+    }
+    // The server would only hang up.
+    const absl::StatusOr<Validity> validity = (*tls)->OwnValidity();
+    if (validity.ok() && validity->until < WallNow()) {
+      return absl::FailedPreconditionError(ToAbsl(
+          fmt::format("{}: has expired; `headwaterctl pki renew` renews it", files.certificate)));
     }
     tls_ = *std::move(tls);
   }

@@ -135,6 +135,18 @@ def test_people_ask_from_another_host(site):
     assert 'has to be asked for in words, "plaintext://ADDRESS:PORT"' in _refused(site, argv)
 
 
+def test_who_has_no_certificate_is_told_which(site):
+    argv = [site.bin_dir / "headwaterctl", "--pki-dir", site.directory / "own", "--manager", site.endpoint(site.manager, "session-manager")]
+    assert "own/headwaterctl.pem: No such file" in _refused(site, argv)
+    site.pki("init", "--site", "lab", folder="own")
+    site.pki("issue", "headwaterctl", "--days", "0.00001", folder="own")
+    let_pass(1)
+    assert "own/headwaterctl.pem: has expired" in _refused(site, argv)
+    # Good again, and of another authority: now it is the client that does not believe the server.
+    site.pki("renew", folder="own")
+    assert "authority: unable to get local issuer" in _refused(site, argv)
+
+
 def _refused(site, argv) -> str:
     with site.manager.ns.entered():
         done = subprocess.run([*map(str, argv), "endpoint", "list"], capture_output=True, text=True, timeout=30, check=False)
