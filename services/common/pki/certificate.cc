@@ -196,12 +196,14 @@ Validity ValidityOf(const X509* certificate) {
   return {ToTime(X509_get0_notBefore(certificate)), ToTime(X509_get0_notAfter(certificate))};
 }
 
+// The stack alone: its certificates are the chain's.
+void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
+
 // X509_V_OK, or what is wrong with the chain.
 int VerifyChain(const std::vector<OwnedCertificate>& chain, std::string_view authorities,
                 PeerSide side, absl::Time now) {
   const OwnedStore store(X509_STORE_new());
-  const Owned<STACK_OF(X509), [](STACK_OF(X509) * stack) { sk_X509_free(stack); }> between(
-      sk_X509_new_null());
+  const Owned<STACK_OF(X509), FreeStack> between(sk_X509_new_null());
   const OwnedContext context(X509_STORE_CTX_new());
   if (!store || !between || !context) return X509_V_ERR_OUT_OF_MEM;
   for (const OwnedCertificate& authority : ReadAll(authorities, kAuthoritiesMax))
