@@ -52,6 +52,12 @@ std::vector<IpAddress> GroupState::requested() const {
   return out;
 }
 
+bool GroupState::present() const {
+  return mode_ == FilterMode::kExclude ||
+         std::any_of(sources_.begin(), sources_.end(),
+                     [](const Source& source) { return source.expires != kStopped; });
+}
+
 bool GroupState::TakeChanged() { return std::exchange(changed_, false); }
 
 void GroupState::OnRecord(const Record& record, const RecordContext& context) {
@@ -112,6 +118,8 @@ void GroupState::InInclude(RecordType type, const Addresses& sources,
     case RecordType::kToExclude:
       mode_ = FilterMode::kExclude;
       changed_ = true;
+      // Those that have ended are not of A.
+      std::erase_if(sources_, [](const Source& source) { return source.expires == kStopped; });
       ToExclude(sources, kStopped, context);
       if (type == RecordType::kToExclude) {
         for (Source& source : sources_) QuerySource(source, context);
@@ -295,18 +303,28 @@ bool GroupState::TrustsTracking(const RecordContext& context) const {
                       [](const Member& member) { return IsOlder(member.version); });
 }
 
+// The queries of the table go out as they would without tracking, for the group or for the sources
+// that were left.
 void GroupState::LeaveAtOnce(const RecordContext& context) {
-  // One query for the group asks for all that the sources' own queries would.
-  if (context.timing.querier && group_queries_left_ == 0) {
+  mode_ = FilterMode::kInclude;
+  filter_expires_ = kStopped;
+  for (Source& source : sources_) source.expires = kStopped;
+  DropEndedSources();
+  // Others had stopped listening before, and were asked about: the group as a whole was not.
+  if (context.timing.querier && done()) {
     group_queries_left_ = static_cast<uint8_t>(context.timing.last_member_count);
     group_query_at_ = context.now;
   }
-  mode_ = FilterMode::kInclude;
-  filter_expires_ = kStopped;
-  sources_.clear();
   members_.clear();
   member_check_ = kNever;
   changed_ = true;
+}
+
+// In INCLUDE mode only.
+void GroupState::DropEndedSources() {
+  std::erase_if(sources_, [](const Source& source) {
+    return source.expires == kStopped && source.queries_left == 0;
+  });
 }
 
 bool GroupState::HasActiveMember() const {
@@ -354,9 +372,7 @@ void GroupState::ExpireSources(MonoTime now) {
   if (expired.empty()) return;
   changed_ = true;
   for (const IpAddress& address : expired) ForgetSource(address);
-  if (mode_ == FilterMode::kInclude) {
-    std::erase_if(sources_, [](const Source& source) { return source.expires == kStopped; });
-  }
+  if (mode_ == FilterMode::kInclude) DropEndedSources();
 }
 
 // Section 7.2.2: nobody is left in EXCLUDE mode; the sources that somebody still wants remain.
@@ -416,6 +432,7 @@ void GroupState::CollectQueries(MonoTime now, const Timing& timing,
   // The group query of the same moment says as much as the one with S would.
   if (!answered.sources.empty() && !group_query) out.push_back(std::move(answered));
   if (!open.sources.empty()) out.push_back(std::move(open));
+  if (mode_ == FilterMode::kInclude) DropEndedSources();
 }
 
 MonoTime GroupState::NextDeadline() const {

@@ -85,7 +85,7 @@ class GroupState {
   uint64_t joins_total() const { return joins_total_; }
   absl::Time last_join() const { return last_join_; }
   // Somebody listens. False from an immediate leave until the queries that it began are done.
-  bool present() const { return mode_ == FilterMode::kExclude || !sources_.empty(); }
+  bool present() const;
 
   // Whether the published state has changed since the last call.
   bool TakeChanged();
@@ -101,14 +101,17 @@ class GroupState {
   // kNever: nothing to wait for.
   MonoTime NextDeadline() const;
   // Nothing is left to remember.
-  bool done() const { return !present() && group_queries_left_ == 0; }
+  bool done() const {
+    return mode_ == FilterMode::kInclude && sources_.empty() && group_queries_left_ == 0;
+  }
   // Members, their sources and the group's sources.
   size_t entries() const;
 
  private:
   struct Source {
     IpAddress address;
-    // kStopped: the timer is zero, which in EXCLUDE mode means refused.
+    // kStopped: the timer is zero, which in EXCLUDE mode means refused. In INCLUDE mode such a
+    // source has ended by an immediate leave, and is there for as long as it is asked about.
     MonoTime expires;
     MonoTime query_at = kNever;
     uint8_t queries_left = 0;
@@ -133,6 +136,7 @@ class GroupState {
   bool OlderHostsPresent(MonoTime now) const { return v1_until_ > now || v2_until_ > now; }
   bool HasActiveMember() const;
 
+  void DropEndedSources();
   void ExpireSources(MonoTime now);
   void ExpireFilter(MonoTime now);
   void ExpireMembers(MonoTime now, const Timing& timing);

@@ -94,6 +94,43 @@ TEST_F(LinkMembershipTest, TheLastLeaveEndsAGroupAtOnceAndAsksAllTheSame) {
   EXPECT_EQ(link_.table().entry_count(), 0u);
 }
 
+// RFC 9777 section 7.4.2: what the table asks is asked, tracking or not.
+TEST_F(LinkMembershipTest, TheLastLeaveOfSourcesAsksAboutEachOfThem) {
+  UpAndSynced();
+  for (RecordType leave : {kBlock, kToInclude}) {
+    Report(kHost, kAllow, kSsm, {kSource, kSource2});
+    sent_.clear();
+    Report(
+        kHost, leave, kSsm,
+        leave == kBlock ? std::vector<std::string>{kSource, kSource2} : std::vector<std::string>{});
+    EXPECT_EQ(Find(kSsm), nullptr);
+    Advance(5s);
+    ASSERT_THAT(SentAbout(kSsm), SizeIs(2)) << "once more after a second, and no more";
+    for (const Query& query : SentAbout(kSsm)) {
+      EXPECT_THAT(query.sources, ElementsAre(Address(kSource), Address(kSource2)));
+      EXPECT_FALSE(query.suppress);
+    }
+    EXPECT_EQ(link_.table().entry_count(), 0u);
+  }
+}
+
+TEST_F(LinkMembershipTest, AForgottenListenerOfASourceComesBack) {
+  UpAndSynced();
+  Report(kHost, kAllow, kSsm, {kSource, kSource2});
+  Report(kHost, kBlock, kSsm, {kSource, kSource2});
+  sent_.clear();
+  Report(kHost2, kIsInclude, kSsm, {kSource2});
+  EXPECT_THAT(Sources(kSsm), ElementsAre(kSource2));
+  Advance(1s);
+  ASSERT_THAT(SentAbout(kSsm), SizeIs(2)) << "split at the last listener query time";
+  EXPECT_TRUE(SentAbout(kSsm)[0].suppress);
+  EXPECT_THAT(SentAbout(kSsm)[0].sources, ElementsAre(Address(kSource2)));
+  EXPECT_FALSE(SentAbout(kSsm)[1].suppress);
+  EXPECT_THAT(SentAbout(kSsm)[1].sources, ElementsAre(Address(kSource)));
+  Advance(60s);
+  EXPECT_THAT(Sources(kSsm), ElementsAre(kSource2));
+}
+
 TEST_F(LinkMembershipTest, AForgottenListenerComesBackByTheQueryAfterTheLastLeave) {
   UpAndSynced();
   Report(kHost, kToExclude, kGroup);

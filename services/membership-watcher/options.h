@@ -37,7 +37,8 @@ struct QuerierOptions {
   Duration startup_query_interval = 0s;
   // 0: the robustness.
   int startup_query_count = 0;
-  // Asked for in startup queries: short, because nothing is known until it has passed.
+  // Asked for in startup queries: short, because nothing is known until it has passed. RFC 9777
+  // section 9.14.3 leaves the delay of each single query to the router.
   Duration startup_response_interval = 1s;
   // At least so often a router advertises itself to snooping switches (RFC 4286); 0: never.
   Duration advertisement_interval = 20s;
