@@ -39,6 +39,17 @@ TEST_F(QuerierTest, TheLowestAddressIsQuerier) {
   EXPECT_EQ(querier.timing().membership_interval, 270s);
 }
 
+TEST_F(QuerierTest, AHeardQueryIsNotPassedOn) {
+  UpAndSynced();
+  for (const char* from : {"192.0.2.1", "192.0.2.9"}) {
+    Query specific = General(Version::kIgmpV3);
+    Packet(QueryPacket(from, specific));
+    specific.group = Address(kGroup4);
+    Packet(QueryPacket(from, specific));
+  }
+  EXPECT_THAT(sent_, IsEmpty());
+}
+
 TEST_F(QuerierTest, ASwitchThatQueriesFromNowhereDoesNotWin) {
   UpAndSynced();
   Packet(QueryPacket("0.0.0.0", General(Version::kIgmpV2)));

@@ -16,12 +16,17 @@ INTERVAL = 6
 TIMES = "mcast_query_interval 200 mcast_query_response_interval 100 mcast_membership_interval 600 mcast_querier_interval 450"
 
 
-def a_foreign_querier(lab, lan, make_watcher):
-    """A router that asks, from lower addresses than any other's. (A Linux bridge gives way to whatever querier it hears, so it would not stay one.)"""
+def a_foreign_querier(lab, lan):
+    """A second bridge, that asks from lower addresses than any other's: so it asks on when others do."""
     other = lab.host("other", lan)
-    # Its link-local address is made of this.
-    other.ns.ip("link set lan down", "link set lan address 02:00:00:00:00:01", "link set lan up")
-    return make_watcher(other, OPTIONS + 'querier = "always"\n').start()
+    asks = "mcast_querier 1 mcast_query_use_ifaddr 1 mcast_igmp_version 3 mcast_mld_version 2 mcast_startup_query_interval 50"
+    other.ns.ip(
+        f"link add name second address 02:00:00:00:00:01 type bridge forward_delay 0 {asks} {TIMES}",
+        "address flush dev lan",
+        "link set lan master second",
+        "link set second up",
+        f"address add {other.leg.ipv4}/24 brd + dev second",
+    )
 
 
 def alarm(watcher, name: str) -> bool:
@@ -38,7 +43,7 @@ def a_watcher(lab, make_watcher, foreign: bool, options: str = ""):
     lan = lab.link("lan")
     lab.switch.ip(f"link set {lan.bridge} type bridge {TIMES}")
     if foreign:
-        a_foreign_querier(lab, lan, make_watcher)
+        a_foreign_querier(lab, lan)
     else:
         lab.host("other", lan)
     return make_watcher(lab.host("headend", lan), OPTIONS + options).start()
