@@ -12,7 +12,11 @@ using v1::WatchMembershipResponse;
 using Stream = WatchStream<WatchMembershipResponse>;
 
 // Of a group's members; the count is exact all the same.
-constexpr size_t kMembersListedMax = 64;
+constexpr int kMembersListedMax = 64;
+// Of these members' sources together: a group's message stays below a quarter of a mebibyte.
+constexpr int kMemberSourcesListedMax = 1024;
+// Of a snapshot's message, less one group: gRPC's limit for a message is 4 MiB.
+constexpr size_t kChunkBytesMax = 512 << 10;
 
 v1::LinkSync ToProto(LinkSync sync) {
   switch (sync) {
@@ -49,12 +53,16 @@ v1::GroupMembership ToProto(const std::string& link, const GroupState& group) {
   membership.set_group(group.group().ToString());
   membership.set_filter_mode(ToProto(group.mode()));
   for (const IpAddress& source : group.sources()) membership.add_sources(source.ToString());
+  int sources_left = kMemberSourcesListedMax;
   for (const Member& member : group.members()) {
-    if (membership.members_size() == static_cast<int>(kMembersListedMax)) break;
+    if (membership.members_size() == kMembersListedMax) break;
     v1::Member& listed = *membership.add_members();
     listed.set_address(member.host.ToString());
     listed.set_filter_mode(ToProto(member.mode));
-    for (const IpAddress& source : member.sources) listed.add_sources(source.ToString());
+    for (const IpAddress& source : member.sources) {
+      if (sources_left-- <= 0) break;
+      listed.add_sources(source.ToString());
+    }
     *listed.mutable_joined() = headwater::ToProto(member.joined);
   }
   membership.set_member_count(static_cast<uint32_t>(group.members().size()));
@@ -77,6 +85,9 @@ const std::string* LinkOf(const WatchMembershipResponse& response) {
       return &response.group().link();
     case WatchMembershipResponse::kRemoved:
       return &response.removed().link();
+    case WatchMembershipResponse::kGroups:
+      // All of one link, and never none.
+      return &response.groups().groups(0).link();
     default:
       return nullptr;
   }
@@ -114,11 +125,20 @@ void MembershipServiceImpl::Snapshot(Stream& stream) const {
     *response.mutable_link() = ToProto(*link);
     stream.Push(kInOrder, response);
   }
+  // Chunks: as single messages a large table would be more than may wait for a reader.
   for (const auto& link : shell_.links()) {
+    size_t bytes = 0;
     link->membership.table().ForEach([&](const GroupState& group) {
-      *response.mutable_group() = ToProto(link->leg.link, group);
-      stream.Push(KeyOf(link->leg.link, group.group()), response);
+      v1::GroupMembership& added = *response.mutable_groups()->add_groups();
+      added = ToProto(link->leg.link, group);
+      bytes += added.ByteSizeLong();
+      if (bytes < kChunkBytesMax) return;
+      stream.Push(kInOrder, response);
+      response.clear_groups();
+      bytes = 0;
     });
+    if (bytes > 0) stream.Push(kInOrder, response);
+    response.clear_groups();
   }
   response.mutable_synced();
   stream.Push(kInOrder, response);

@@ -26,10 +26,23 @@ int main(int argc, char** argv) {
   headwater::membership::v1::WatchMembershipResponse response;
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
-  while (reader->Read(&response)) {
+  const auto print = [&options](const headwater::membership::v1::WatchMembershipResponse& event) {
     std::string line;
-    if (!google::protobuf::util::MessageToJsonString(response, &line, options).ok()) continue;
+    if (!google::protobuf::util::MessageToJsonString(event, &line, options).ok()) return;
     std::cout << line << std::endl;
+  };
+  while (reader->Read(&response)) {
+    if (!response.has_groups()) {
+      print(response);
+      continue;
+    }
+    // A chunk of the snapshot: each group is a line of its own.
+    headwater::membership::v1::WatchMembershipResponse single;
+    single.set_revision(response.revision());
+    for (auto& group : *response.mutable_groups()->mutable_groups()) {
+      single.mutable_group()->Swap(&group);
+      print(single);
+    }
   }
   const grpc::Status status = reader->Finish();
   std::cerr << "ended: " << status.error_message() << "\n";

@@ -100,7 +100,11 @@ class FakeWorld final : public membership::v1::MembershipService::CallbackServic
     message.mutable_link()->mutable_leg()->set_link("lan");
     message.mutable_link()->set_sync(membership::v1::LINK_SYNC_SYNCED);
     stream.Push("", message);
-    if (present_) stream.Push("", Member());
+    if (present_) {
+      // In the snapshot groups come in chunks.
+      *message.mutable_groups()->add_groups() = Member().group();
+      stream.Push("", message);
+    }
     Synced(stream);
   }
   static void SendPlan(WatchStream<directory::v1::WatchPlanResponse>& stream) {

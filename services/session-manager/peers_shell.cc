@@ -80,13 +80,12 @@ void WatcherPeer::OnMessage(const membership::v1::WatchMembershipResponse& messa
                     out);
       });
       break;
-    case Message::kGroup: {
-      const auto record = FromProto(message.group());
-      if (!record.ok()) return Unreadable(context_, kWatcher, record.status());
-      context_.tell(
-          [&](auto& core, auto& now, auto& out) { core.OnGroup(index_, *record, now, out); });
+    case Message::kGroup:
+      OnGroup(message.group());
       break;
-    }
+    case Message::kGroups:
+      for (const auto& group : message.groups().groups()) OnGroup(group);
+      break;
     case Message::kRemoved:
       if (const auto group = IpAddress::Parse(message.removed().group())) {
         context_.tell([&](auto& core, auto& now, auto& out) {
@@ -102,6 +101,12 @@ void WatcherPeer::OnMessage(const membership::v1::WatchMembershipResponse& messa
     case Message::EVENT_NOT_SET:
       break;
   }
+}
+
+void WatcherPeer::OnGroup(const membership::v1::GroupMembership& group) {
+  const auto record = FromProto(group);
+  if (!record.ok()) return Unreadable(context_, kWatcher, record.status());
+  context_.tell([&](auto& core, auto& now, auto& out) { core.OnGroup(index_, *record, now, out); });
 }
 
 void WatcherPeer::OnEnd(const absl::Status& status) {

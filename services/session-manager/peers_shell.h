@@ -48,6 +48,7 @@ class WatcherPeer {
 
  private:
   void OnMessage(const membership::v1::WatchMembershipResponse& message);
+  void OnGroup(const membership::v1::GroupMembership& group);
   void OnEnd(const absl::Status& status);
 
   const PeerContext context_;
