@@ -132,7 +132,20 @@ void ReadTable(ConfigTable& table, TableOptions& options) {
   ReadMapping(table, options.ssm_mapping);
 }
 
+void ReadObserve(ConfigTable& table, Options& options) {
+  std::string text;
+  if (!table.Read("observe", text)) return;
+  if (text == "reports") {
+    options.observe = Observe::kReports;
+  } else if (text == "mdb") {
+    options.observe = Observe::kMdb;
+  } else {
+    table.Fault("observe", "must be \"reports\" or \"mdb\"");
+  }
+}
+
 void ReadLink(ConfigTable& table, Options& options) {
+  ReadObserve(table, options);
   ReadQuerier(table, {&options.ipv4, &options.ipv6});
   table.Read("ipv6_wait", options.ipv6_wait, {0ms, 60s});
   ReadTable(table, options.table);

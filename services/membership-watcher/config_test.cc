@@ -39,6 +39,7 @@ startup_query_count = 5
 startup_response_interval = "2s"
 synced_margin = "100ms"
 ipv6_wait = "1s"
+observe = "mdb"
 groups_max = 10
 members_per_group_max = 20
 sources_per_group_max = 30
@@ -64,6 +65,7 @@ ipv6 = {mld_version = 1}
   EXPECT_EQ(options.common.ipv4.startup_response_interval, 2s);
   EXPECT_EQ(options.common.ipv4.synced_margin, 100ms);
   EXPECT_EQ(options.common.ipv6_wait, 1s);
+  EXPECT_EQ(options.common.observe, Observe::kMdb);
   EXPECT_EQ(options.common.table.groups_max, 10u);
   EXPECT_EQ(options.common.table.members_per_group_max, 20u);
   EXPECT_EQ(options.common.table.sources_per_group_max, 30u);
@@ -104,14 +106,14 @@ query_interval = "20s"
 }
 
 TEST(ConfigTest, RefusesWhatTheProtocolForbids) {
-  for (const char* line :
-       {"robustness = 0", "robustness = 8", "query_response_interval = \"125s\"",
-        "query_interval = \"9h\"", "querry_interval = \"9s\"", "querier = \"maybe\"",
-        "ipv6 = {robustness = 8}", "ipv4 = {mld_version = 1}", "ipv4 = {query_interval = \"9s\"}",
-        "ipv4 = {igmp_version = 2, query_response_interval = \"26s\"}",
-        "links = {lann = {robustness = 3}}", "links = {lan = {robust = 3}}",
-        "ssm_ranges = [\"10.0.0.0/8\"]",
-        "ssm_mapping = [{groups = \"232.0.0.0/8\", source = \"::1\"}]"}) {
+  for (const char* line : {"robustness = 0", "robustness = 8", "query_response_interval = \"125s\"",
+                           "query_interval = \"9h\"", "querry_interval = \"9s\"",
+                           "querier = \"maybe\"", "observe = \"mdbs\"", "ipv6 = {robustness = 8}",
+                           "ipv4 = {mld_version = 1}", "ipv4 = {query_interval = \"9s\"}",
+                           "ipv4 = {igmp_version = 2, query_response_interval = \"26s\"}",
+                           "links = {lann = {robustness = 3}}", "links = {lan = {robust = 3}}",
+                           "ssm_ranges = [\"10.0.0.0/8\"]",
+                           "ssm_mapping = [{groups = \"232.0.0.0/8\", source = \"::1\"}]"}) {
     WatcherOptions options;
     const absl::Status status = Read(std::string("[membership-watcher]\n") + line + "\n", options);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;

@@ -86,6 +86,67 @@ void GroupState::OnRecord(const Record& record, const RecordContext& context) {
   }
 }
 
+// Each port's word is exact and no timer of ours ends it: the bridge has its own.
+void GroupState::OnPort(const Record& record, const RecordContext& context) {
+  auto member = std::lower_bound(
+      members_.begin(), members_.end(), context.host,
+      [](const Member& other, const IpAddress& host) { return other.host < host; });
+  const bool listed = member != members_.end() && member->host == context.host;
+  const FilterMode mode =
+      record.type == RecordType::kIsExclude ? FilterMode::kExclude : FilterMode::kInclude;
+  if (mode == FilterMode::kInclude && record.sources.empty()) {
+    if (!listed) return;
+    ++context.counts.leaves;
+    members_.erase(member);
+  } else {
+    if (listed && member->mode == mode && member->sources == record.sources) return;
+    if (!listed && (members_.size() >= context.limits.members_per_group_max || context.room == 0)) {
+      ++context.counts.members_refused;
+      return;
+    }
+    if (!listed) {
+      member = members_.insert(
+          member, Member{.host = context.host, .expires = kNever, .joined = context.received});
+    }
+    const bool wants_more = mode == FilterMode::kExclude
+                                ? member->mode == FilterMode::kInclude
+                                : member->mode == FilterMode::kInclude &&
+                                      !Difference(record.sources, member->sources).empty();
+    if (!listed || wants_more) {
+      ++joins_total_;
+      ++context.counts.joins;
+      last_join_ = context.received;
+    }
+    member->mode = mode;
+    member->version = context.version;
+    member->sources = record.sources;
+    member->sources.resize(std::min(member->sources.size(), context.limits.sources_per_group_max));
+  }
+  changed_ = true;
+  Summarise(context);
+}
+
+// RFC 9777 section 7.2.1, from the members: EXCLUDE when one is, of what all of them refuse and
+// nobody wants; else INCLUDE of what any of them wants.
+void GroupState::Summarise(const RecordContext& context) {
+  Addresses wanted;
+  Addresses refused;
+  mode_ = FilterMode::kInclude;
+  for (const Member& member : members_) {
+    if (member.mode == FilterMode::kInclude) {
+      wanted = Union(wanted, member.sources);
+    } else if (std::exchange(mode_, FilterMode::kExclude) == FilterMode::kInclude) {
+      refused = member.sources;
+    } else {
+      refused = Difference(refused, Difference(refused, member.sources));
+    }
+  }
+  filter_expires_ = mode_ == FilterMode::kExclude ? kNever : kStopped;
+  sources_.clear();
+  AddMissing(wanted, kNever, context);
+  AddMissing(Difference(refused, wanted), kStopped, context);
+}
+
 void GroupState::UpdateRouterState(RecordType type, const Addresses& sources,
                                    const RecordContext& context) {
   if (mode_ == FilterMode::kInclude) {

@@ -93,6 +93,10 @@ class GroupState {
   // `record.sources` must be ascending and unique. Older versions' records must be translated
   // (membership_message.h).
   void OnRecord(const Record& record, const RecordContext& context);
+  // All that a port of a bridge wants, until it is told otherwise; INCLUDE of nothing is none.
+  // IS_IN or IS_EX, with ascending and unique sources. A group hears of ports or of hosts, not
+  // both.
+  void OnPort(const Record& record, const RecordContext& context);
   // A specific query of the link's querier without S flag: timers are lowered (section 7.6.1).
   void OnQuery(const Query& query, const Timing& timing, Duration last_member_time, MonoTime now);
   // All timers due at or before `now`; appends the queries to send.
@@ -129,6 +133,7 @@ class GroupState {
   void QueryGroup(const RecordContext& context);
   void QuerySource(Source& source, const RecordContext& context);
 
+  void Summarise(const RecordContext& context);
   bool UpdateMember(const Record& record, const RecordContext& context);
   void Leave(std::vector<Member>::iterator member, const RecordContext& context);
   void LeaveAtOnce(const RecordContext& context);

@@ -80,10 +80,32 @@ std::vector<uint8_t> MakePacket(ByteReader& script) {
   return ReportPacket(host, {version, {record}});
 }
 
+// What a port of a bridge says, from five bytes.
+PortReport MakePortReport(ByteReader& script) {
+  const uint8_t port = script.U8();
+  const uint8_t group = script.U8();
+  const uint8_t sources = script.U8();
+  script.Skip(2);
+  const bool ipv4 = (group & 1) != 0;
+  PortReport report{PortAddress(port % 6u, port / 128), {}};
+  report.record.type = (group & 0x80) != 0 ? RecordType::kIsExclude : RecordType::kIsInclude;
+  const std::string number = std::to_string(1 + (group >> 2) % 6);
+  report.record.group = Address(
+      ((group & 2) != 0 ? (ipv4 ? "232.1.1." : "ff3e::8000:") : (ipv4 ? "239.1.1." : "ff3e:40::")) +
+      number);
+  for (int i = 0; i < 6; ++i) {
+    if ((sources >> i & 1) == 0) continue;
+    report.record.sources.push_back(
+        Address((ipv4 ? "192.0.2.10" : "2001:db8::") + std::to_string(i + 1)));
+  }
+  return report;
+}
+
 }  // namespace
 
 // The first byte chooses the options; the others are a script: each step lets time pass, runs the
-// timers that are due, then gives the core a packet, or takes the link away and brings it back.
+// timers that are due, then gives the core a packet, or takes the link away and brings it back. Of
+// a bridge's database the five bytes are a port's word, and 200 is that word as all that there is.
 //   step: U8 time (x 100 ms), U8 kind: 255 the link flaps, 200 to 254 a packet made from five
 //   bytes, else that many bytes of packet
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -93,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteReader script(Bytes(data, size));
   const uint8_t choice = script.U8();
   options.ipv4.role = options.ipv6.role = static_cast<QuerierRole>((choice & 3) % 3);
+  if ((choice & 3) == 3) options.observe = Observe::kMdb;
   options.ipv4.version = (choice >> 2) % 4;
   options.ipv6.version = (choice >> 4) % 2;
   options.ipv4.compatibility = options.ipv6.compatibility = (choice & 0x20) == 0;
@@ -120,6 +143,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       link.OnInterface({}, now, actions);
       HW_CHECK(link.table().group_count() == 0 && link.table().entry_count() == 0);
       link.OnInterface(up, now, actions);
+    } else if (length >= 200 && link.observes_mdb()) {
+      const PortReport report = MakePortReport(script);
+      if (length == 200) {
+        link.OnMdb({report}, now, absl::Time(), actions);
+      } else {
+        link.OnMdbChange(report, now, absl::Time(), actions);
+      }
     } else if (length >= 200) {
       const std::vector<uint8_t> packet = MakePacket(script);
       link.OnPacket(packet, now, absl::Time(), actions);

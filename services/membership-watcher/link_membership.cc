@@ -1,5 +1,7 @@
 #include "services/membership-watcher/link_membership.h"
 
+#include <absl/container/flat_hash_set.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -51,7 +53,10 @@ const Querier& LinkMembership::querier(IpAddress::Family family) const {
 }
 
 void LinkMembership::SetOptions(const Options& options, MonoTime now) {
+  const Observe observe = options_.observe;
   options_ = options;
+  // Takes a restart.
+  options_.observe = observe;
   ipv4_.SetOptions(options.ipv4, now);
   ipv6_.SetOptions(options.ipv6, now);
   discovery4_.SetInterval(options.ipv4.advertisement_interval, now);
@@ -66,18 +71,28 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
     interface_.ipv4.reset();
     interface_.link_local.reset();
   }
-  ipv4_.SetAddress(interface_.ipv4, now);
-  ipv6_.SetAddress(interface_.link_local, now);
+  // Where the bridge is the querier we are none, and no router that wants to hear reports.
+  ipv4_.SetAddress(observes_mdb() ? std::nullopt : interface_.ipv4, now);
+  ipv6_.SetAddress(observes_mdb() ? std::nullopt : interface_.link_local, now);
   discovery4_.SetActive(ipv4_.active(), now);
   discovery6_.SetActive(ipv6_.active(), now);
   if (interface_.up && !was_up) {
     ipv6_wait_until_ = now + options_.ipv6_wait;
     report_heard_ = now;
     older_querier_heard_ = hop_limit_seen_ = refused_at_ = kNever;
+    // A bridge that was up before us has heard its listeners; one that comes up has yet to ask.
+    if (std::exchange(been_up_, true)) {
+      const auto answered = [now](const QuerierOptions& options) {
+        return now + options.query_response_interval + options.synced_margin;
+      };
+      mdb_warm_until_ = std::max(answered(options_.ipv4), answered(options_.ipv6));
+    }
   }
   std::vector<TableEvent> events;
   if (!interface_.up) {
     ipv6_wait_until_ = kNever;
+    mdb_read_ = false;
+    mdb_warm_until_ = kNever;
     table_.Clear(events);
   }
   // First that nothing is known, then the groups: removed ones must not look absent.
@@ -87,7 +102,7 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
 }
 
 void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out) {
-  if (!interface_.up) return;
+  if (!interface_.up || observes_mdb()) return;
   OnTime(now, out);
   const bool ipv4 = !packet.empty() && packet[0] >> 4 == 4;
   const auto message = ipv4 ? ParseIgmp(packet) : ParseMld(packet);
@@ -119,6 +134,45 @@ void LinkMembership::OnPacket(Bytes packet, MonoTime now, absl::Time received, A
     Perform(events, out);
   }
   Settle(now, out);
+}
+
+void LinkMembership::OnMdb(const std::vector<PortReport>& all, MonoTime now, absl::Time received,
+                           Actions& out) {
+  if (!interface_.up || !observes_mdb()) return;
+  std::vector<TableEvent> events;
+  // What is known of a port and no longer in the database has ended.
+  absl::flat_hash_set<std::pair<IpAddress, IpAddress>> told;
+  for (const PortReport& report : all) told.emplace(report.port, report.record.group);
+  std::vector<PortReport> ended;
+  table_.ForEach([&](const GroupState& group) {
+    for (const Member& member : group.members()) {
+      if (told.contains({member.host, group.group()})) continue;
+      ended.push_back({member.host, {RecordType::kIsInclude, group.group(), {}}});
+    }
+  });
+  const uint64_t refused = table_.refused();
+  for (PortReport& report : ended) {
+    table_.OnPort(report.port, std::move(report.record), now, received, events);
+  }
+  for (const PortReport& report : all) {
+    table_.OnPort(report.port, report.record, now, received, events);
+  }
+  if (table_.refused() != refused) refused_at_ = now;
+  mdb_read_ = true;
+  Perform(events, out);
+  OnTime(now, out);
+}
+
+void LinkMembership::OnMdbChange(const PortReport& change, MonoTime now, absl::Time received,
+                                 Actions& out) {
+  // The first whole reading will tell it.
+  if (!interface_.up || !observes_mdb() || !mdb_read_) return;
+  std::vector<TableEvent> events;
+  const uint64_t refused = table_.refused();
+  table_.OnPort(change.port, change.record, now, received, events);
+  if (table_.refused() != refused) refused_at_ = now;
+  Perform(events, out);
+  OnTime(now, out);
 }
 
 // A query to one of our own addresses alone counts like any other (RFC 9777 section 5.1.15).
@@ -157,6 +211,7 @@ void LinkMembership::OnSendFailed(IpAddress::Family family, MonoTime now, Action
 
 void LinkMembership::OnTime(MonoTime now, Actions& out) {
   if (ipv6_wait_until_ <= now) ipv6_wait_until_ = kNever;
+  if (mdb_warm_until_ <= now) mdb_warm_until_ = kNever;
   RunQuerier(ipv4_, now, out);
   RunQuerier(ipv6_, now, out);
   RunDiscovery(discovery4_, ipv4_, now, out);
@@ -202,7 +257,7 @@ void LinkMembership::OnEnd(Actions& out) {
 }
 
 MonoTime LinkMembership::NextDeadline() const {
-  return std::min({ipv6_wait_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(),
+  return std::min({ipv6_wait_until_, mdb_warm_until_, ipv4_.NextDeadline(), ipv6_.NextDeadline(),
                    discovery4_.NextDeadline(), discovery6_.NextDeadline(), table_.NextDeadline()});
 }
 
@@ -284,7 +339,7 @@ bool LinkMembership::Raises(Alarm alarm, MonoTime now) const {
     case Alarm::kNoQuerier:
       return any([](const Querier& querier) { return !querier.querier().has_value(); });
     case Alarm::kNoReports:
-      return !recent(report_heard_);
+      return !observes_mdb() && !recent(report_heard_);
     case Alarm::kHopLimit:
       return recent(hop_limit_seen_);
     case Alarm::kLimit:
@@ -304,6 +359,9 @@ void LinkMembership::Settle(MonoTime now, Actions& out) {
 
 LinkSync LinkMembership::CurrentSync(MonoTime now) const {
   if (!interface_.up) return LinkSync::kDown;
+  if (observes_mdb()) {
+    return mdb_read_ && mdb_warm_until_ == kNever ? LinkSync::kSynced : LinkSync::kWarming;
+  }
   if (!ipv4_.active() && !ipv6_.active()) return LinkSync::kWarming;
   if (ipv4_.active() && !ipv4_.complete()) return LinkSync::kWarming;
   if (ipv6_.active() ? !ipv6_.complete() : ipv6_wait_until_ > now && ipv6_wait_until_ != kNever) {

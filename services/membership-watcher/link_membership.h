@@ -16,6 +16,7 @@
 #include "services/membership-watcher/options.h"
 #include "services/membership-watcher/querier.h"
 #include "services/membership-watcher/router_discovery.h"
+#include "services/membership-watcher/wire/mdb.h"
 #include "services/membership-watcher/wire/membership_message.h"
 
 namespace headwater::membership {
@@ -112,6 +113,10 @@ class LinkMembership {
   void OnInterface(const LinkInterface& interface, MonoTime now, Actions& out);
   // A packet from the link, from its IP header on, and the kernel's receive time.
   void OnPacket(Bytes packet, MonoTime now, absl::Time received, Actions& out);
+  // Where Options::observe is kMdb, in place of packets: what every port of the bridge wants...
+  void OnMdb(const std::vector<PortReport>& all, MonoTime now, absl::Time received, Actions& out);
+  // ... and what one does since.
+  void OnMdbChange(const PortReport& change, MonoTime now, absl::Time received, Actions& out);
   // A general query of this family could not be sent.
   void OnSendFailed(IpAddress::Family family, MonoTime now, Actions& out);
   // The service ends: we are a router here no longer.
@@ -121,6 +126,7 @@ class LinkMembership {
   // kNever: nothing to wait for.
   MonoTime NextDeadline() const;
 
+  bool observes_mdb() const { return options_.observe == Observe::kMdb; }
   LinkSync sync() const { return sync_; }
   const Querier& querier(IpAddress::Family family) const;
   bool Raises(Alarm alarm, MonoTime now) const;
@@ -153,6 +159,11 @@ class LinkMembership {
   Options options_;
   LinkInterface interface_;
   MonoTime ipv6_wait_until_ = kNever;
+  // Of a bridge: whether it has told all that it knows, and until when its listeners may not have
+  // answered it.
+  bool mdb_read_ = false;
+  bool been_up_ = false;
+  MonoTime mdb_warm_until_ = kNever;
   Querier ipv4_;
   Querier ipv6_;
   RouterDiscovery discovery4_;

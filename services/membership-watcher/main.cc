@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,9 +34,15 @@ class Instance : public ServiceInstance {
     return shell_->Start(service_);
   }
 
-  // All keys of the table can change live.
+  // All keys of the table but one can change live.
   absl::StatusOr<std::vector<std::string>> Reload() override {
     shell_->SetOptions(options_);
+    const bool other_eyes =
+        std::any_of(shell_->links().begin(), shell_->links().end(), [&](const auto& link) {
+          const Observe wanted = options_.For(link->leg.link).observe;
+          return link->membership.observes_mdb() != (wanted == Observe::kMdb);
+        });
+    if (other_eyes) return std::vector<std::string>{"membership-watcher.observe"};
     return std::vector<std::string>();
   }
 

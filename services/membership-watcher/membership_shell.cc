@@ -18,6 +18,11 @@ namespace {
 // A report fills at most the link's MTU, a jumbo frame's.
 constexpr size_t kPacketSizeMax = 9216;
 
+// How long after a row of a bridge's database its whole is read again: while rows come, not for
+// each of them.
+constexpr Duration kReadSoon = 200ms;
+constexpr Duration kReadLater = 2s;
+
 // From the IP header on: IGMP; ICMPv6 behind a hop-by-hop header, or of an MLD type (then it lacks
 // Router Alert, which is counted).
 constexpr std::array<sock_filter, 19> kFilter = {{
@@ -91,6 +96,13 @@ absl::Status MembershipShell::Start(MembershipObserver& observer) {
     Publish();
     Rearm();
   });
+  const bool observes_mdb = std::any_of(links_.begin(), links_.end(), [](const auto& link) {
+    return link->membership.observes_mdb();
+  });
+  if (observes_mdb) {
+    ASSIGN_OR_RETURN(mdb_,
+                     MdbWatch::Open(loop_, [this](const auto& events) { OnMdbEvents(events); }));
+  }
   ASSIGN_OR_RETURN(legs_, LegWatch::Open(loop_, configs_, [this] { OnLegs(); }));
   OnLegs();
   return absl::OkStatus();
@@ -128,6 +140,23 @@ void MembershipShell::UpdateLeg(WatchedLink& link, const Leg& leg) {
     // Another interface under the same name is another wire.
     link.membership.OnInterface({}, now, actions_);
     Perform(link);
+  }
+  if (link.membership.observes_mdb()) {
+    // Now: a bridge that went and came between two looks has forgotten its rows without a word.
+    read_mdb_at_ = std::min(read_mdb_at_, now);
+  } else {
+    ListenOn(before, leg);
+  }
+  if (before.up != leg.up || before.ifindex != leg.ifindex) {
+    log_.Info(leg.up ? "link up" : "link down", {{"link", leg.link}, {"interface", leg.interface}});
+  }
+  link.membership.OnInterface(InterfaceOf(leg), now, actions_);
+  Perform(link);
+  Changed({&link, {}});
+}
+
+void MembershipShell::ListenOn(const Leg& before, const Leg& leg) {
+  if (before.ifindex != leg.ifindex) {
     if (before.ifindex != 0) packets_->RemoveInterface(before.ifindex);
     if (leg.ifindex != 0) {
       const absl::Status added = packets_->AddInterface(leg.ifindex);
@@ -144,12 +173,46 @@ void MembershipShell::UpdateLeg(WatchedLink& link, const Leg& leg) {
                    {{"link", leg.link}, {"error", FromAbsl(joined.message())}});
     }
   }
-  if (before.up != leg.up || before.ifindex != leg.ifindex) {
-    log_.Info(leg.up ? "link up" : "link down", {{"link", leg.link}, {"interface", leg.interface}});
+}
+
+void MembershipShell::OnMdbEvents(const std::vector<MdbWatch::Event>& events) {
+  const ClockPair clocks = ReadClocks();
+  core_time_ = std::max(core_time_, MonoNow());
+  for (const MdbWatch::Event& event : events) {
+    // What a bridge derives changes when a source's time is over, of which its other rows say
+    // nothing until they are read.
+    if (event.rows.empty()) read_mdb_at_ = core_time_;
+    for (const MdbRow& row : event.rows) {
+      auto link = std::find_if(links_.begin(), links_.end(), [&](const auto& candidate) {
+        return candidate->leg.ifindex == row.bridge && candidate->membership.observes_mdb();
+      });
+      if (link == links_.end()) continue;
+      read_mdb_at_ = std::min(read_mdb_at_, core_time_ + (row.of_source ? kReadSoon : kReadLater));
+      if (row.of_source) continue;
+      PortReport report{PortAddress(row.port, row.vlan), row.record};
+      if (event.gone) report.record = {RecordType::kIsInclude, row.record.group, {}};
+      (*link)->membership.OnMdbChange(report, core_time_, clocks.wall, actions_);
+      Perform(**link);
+    }
   }
-  link.membership.OnInterface(InterfaceOf(leg), now, actions_);
-  Perform(link);
-  Changed({&link, {}});
+  Publish();
+  Rearm();
+}
+
+void MembershipShell::ReadMdb() {
+  read_mdb_at_ = kNever;
+  const auto rows = mdb_->ReadAll();
+  if (!rows.ok()) {
+    log_.Warning("multicast database not read", {{"error", FromAbsl(rows.status().message())}});
+    read_mdb_at_ = core_time_ + kReadLater;
+    return;
+  }
+  const ClockPair clocks = ReadClocks();
+  for (const auto& link : links_) {
+    if (!link->membership.observes_mdb() || link->leg.ifindex == 0) continue;
+    link->membership.OnMdb(Merge(*rows, link->leg.ifindex), core_time_, clocks.wall, actions_);
+    Perform(*link);
+  }
 }
 
 // Until none is waiting: what hosts have said comes before what time says.
@@ -181,6 +244,7 @@ void MembershipShell::OnTimer() {
   timer_at_ = kNever;
   ReadPackets();
   core_time_ = std::max(core_time_, loop_.now());
+  if (read_mdb_at_ <= core_time_) ReadMdb();
   for (const auto& link : links_) {
     link->membership.OnTime(core_time_, actions_);
     Perform(*link);
@@ -257,7 +321,7 @@ void MembershipShell::Publish() {
 }
 
 void MembershipShell::Rearm() {
-  MonoTime next = kNever;
+  MonoTime next = read_mdb_at_;
   for (const auto& link : links_) next = std::min(next, link->membership.NextDeadline());
   if (next == timer_at_) return;
   if (timer_ != 0) loop_.Cancel(timer_);

@@ -15,6 +15,7 @@
 #include "services/common/time/clock.h"
 #include "services/membership-watcher/config.h"
 #include "services/membership-watcher/link_membership.h"
+#include "services/membership-watcher/mdb_watch.h"
 #include "services/membership-watcher/query_sender.h"
 
 namespace headwater::membership {
@@ -39,8 +40,9 @@ class MembershipObserver {
   virtual void OnGroup(const WatchedLink& link, const IpAddress& group) = 0;
 };
 
-// The I/O around the cores: one packet socket for all links, two raw sockets for queries, netlink,
-// one timer. Everything on the loop's thread.
+// The I/O around the cores: one packet socket for all links, two raw sockets for queries, netlink
+// (interfaces, and bridges' multicast databases where links observe those), one timer. Everything
+// on the loop's thread.
 //
 // A packet is given to its core with the time at which the kernel took it, and all waiting packets
 // before any timer runs: a busy machine must not end a group whose report is already in the queue.
@@ -78,6 +80,9 @@ class MembershipShell {
   void ReadPackets();
   void OnPacket(const ReceivedPacket& packet);
   void OnTimer();
+  void ListenOn(const Leg& before, const Leg& leg);
+  void OnMdbEvents(const std::vector<MdbWatch::Event>& events);
+  void ReadMdb();
   void Perform(WatchedLink& link);
   void Send(WatchedLink& link, const SendQuery& query);
   void Publish();
@@ -90,6 +95,10 @@ class MembershipShell {
   std::unique_ptr<QuerySender> sender_;
   std::vector<std::unique_ptr<WatchedLink>> links_;
   std::unique_ptr<LegWatch> legs_;
+  // There when a link observes a bridge's database. A whole reading is due then: what single rows
+  // have said may not be all.
+  std::unique_ptr<MdbWatch> mdb_;
+  MonoTime read_mdb_at_ = kNever;
   MembershipObserver* observer_ = nullptr;
   EventLoop::TimerId timer_ = 0;
   MonoTime timer_at_ = kNever;

@@ -65,11 +65,45 @@ void MembershipTable::OnReport(const IpAddress& host, const Report& report, cons
                           .room = options_.entries_max - std::min(options_.entries_max, entries_),
                           .counts = counts};
     OnRecord(std::move(record), context, out);
-    stats_.joins += counts.joins;
-    stats_.leaves += counts.leaves;
-    Ignore(IgnoreReason::kMemberLimit, counts.members_refused);
-    Ignore(IgnoreReason::kSourceLimit, counts.sources_refused);
+    Count(counts);
   }
+}
+
+void MembershipTable::Count(const GroupCounts& counts) {
+  stats_.joins += counts.joins;
+  stats_.leaves += counts.leaves;
+  Ignore(IgnoreReason::kMemberLimit, counts.members_refused);
+  Ignore(IgnoreReason::kSourceLimit, counts.sources_refused);
+}
+
+void MembershipTable::OnPort(const IpAddress& port, Record record, MonoTime now,
+                             absl::Time received, std::vector<TableEvent>& out) {
+  if (!IsTracked(record.group)) return Ignore(IgnoreReason::kNotTracked);
+  const bool mapped = Map(record);
+  Normalise(record.sources);
+  if (!mapped && IsExclude(record.type) && IsSsmRange(record.group)) {
+    Ignore(IgnoreReason::kSsmRange);
+    record = {RecordType::kIsInclude, record.group, {}};
+  }
+  const bool none = record.type == RecordType::kIsInclude && record.sources.empty();
+  // Most rows of a whole database are about groups that are known, and many say nothing new.
+  if (none && !groups_.contains(record.group)) return;
+  Slot* slot = FindOrAdd(record);
+  if (slot == nullptr) return;
+  GroupCounts counts;
+  const Timing timing;
+  const RecordContext context{
+      .host = port,
+      .version = record.group.is_v4() ? Version::kIgmpV3 : Version::kMldV2,
+      .now = now,
+      .received = received,
+      .timing = timing,
+      .limits = options_,
+      .room = options_.entries_max - std::min(options_.entries_max, entries_),
+      .counts = counts};
+  slot->state.OnPort(record, context);
+  Settle(*slot, out);
+  Count(counts);
 }
 
 // A join without a source, where the group is mapped to one, becomes a join of that source; a leave

@@ -78,6 +78,9 @@ class MembershipTable {
   // `received` is kernel time.
   void OnReport(const IpAddress& host, const Report& report, const Timings& timings, MonoTime now,
                 absl::Time received, std::vector<TableEvent>& out);
+  // What a port of a bridge wants now: IS_IN or IS_EX, INCLUDE of nothing for none.
+  void OnPort(const IpAddress& port, Record record, MonoTime now, absl::Time received,
+              std::vector<TableEvent>& out);
   // A group-specific or group-and-source-specific query of the link's querier.
   void OnSpecificQuery(const Query& query, const Timing& timing, Duration last_member_time,
                        MonoTime now);
@@ -108,6 +111,7 @@ class MembershipTable {
   std::optional<IgnoreReason> Refused(const Record& record, const IpAddress& host, Version version,
                                       bool mapped, const Timings& timings, MonoTime now);
   void OnRecord(Record record, RecordContext& context, std::vector<TableEvent>& out);
+  void Count(const GroupCounts& counts);
   Slot* FindOrAdd(const Record& record);
   void Settle(Slot& slot, std::vector<TableEvent>& out);
   void Ignore(IgnoreReason reason, uint64_t count = 1) {

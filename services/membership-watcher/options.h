@@ -16,6 +16,12 @@ enum class QuerierRole : uint8_t {
   kNever,   // others; we listen
 };
 
+// Where what is known of a link's listeners comes from.
+enum class Observe : uint8_t {
+  kReports,  // what is heard on the wire
+  kMdb,      // the multicast database of the kernel's bridge that the interface is
+};
+
 // One family on one link: RFC 9777 section 9, RFC 9776 section 8.
 struct QuerierOptions {
   QuerierRole role = QuerierRole::kAuto;
@@ -67,6 +73,9 @@ struct TableOptions {
 
 // Of one link.
 struct Options {
+  // With kMdb the bridge asks and hears; of the queriers' options only how long a link that came up
+  // is warming is used, query_response_interval and synced_margin.
+  Observe observe = Observe::kReports;
   QuerierOptions ipv4;
   QuerierOptions ipv6;
   TableOptions table;
