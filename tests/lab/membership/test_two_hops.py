@@ -21,9 +21,12 @@ def router(lab, headend):
     return made
 
 
-def start_proxy(router, family: str) -> None:
+def start_proxy(router, family: str, *listeners) -> None:
     directory = router.lab.directory
     if family == "ipv4":
+        # Its queries are those of IGMPv2, and half a minute apart: hosts would hear one too late to fall back for their first join.
+        for host in listeners:
+            host.ns.sysctl("net.ipv4.conf.far.force_igmp_version", 2)
         config = directory / "igmpproxy.conf"
         config.write_text("quickleave\nphyint lan upstream ratelimit 0 threshold 1\nphyint far downstream ratelimit 0 threshold 1\n")
         config.chmod(0o600)
@@ -41,7 +44,7 @@ def test_join_play_leave_two_hops_away(lab, headend, router, family):
     scene = Scene(lab, headend)
     carol, dave = (lab.host(name, lab.links["far"]) for name in ("carol", "dave"))
     scene.start()
-    start_proxy(router, family)
+    start_proxy(router, family, carol, dave)
     group = scene.group6 if family == "ipv6" else scene.group4
     heard = Capture(carol.ns, "far")
     first = FfmpegListener(carol, group)
@@ -51,6 +54,6 @@ def test_join_play_leave_two_hops_away(lab, headend, router, family):
     assert headend.sessions()[group]["members"] == 1, "the proxy is one member, whoever is behind it"
     second = dave.join(group)
     first.leave()
-    assert stays(lambda: group in headend.sessions(), 4), "another still listens behind it"
+    assert stays(lambda: group in headend.sessions(), 3), "another still listens behind it"
     second.leave()
     wait_until(lambda: group not in headend.sessions(), 20, "the session's end")
