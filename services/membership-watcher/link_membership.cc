@@ -80,10 +80,12 @@ void LinkMembership::OnInterface(const LinkInterface& interface, MonoTime now, A
     ipv6_wait_until_ = now + options_.ipv6_wait;
     report_heard_ = now;
     older_querier_heard_ = hop_limit_seen_ = refused_at_ = kNever;
-    // A bridge that was up before us has heard its listeners; one that comes up has yet to ask.
+    // A bridge that was up before us has heard its listeners; one that comes up has yet to ask, and
+    // without a link-local address its first MLD query fails: the second must have been answered.
     if (std::exchange(been_up_, true)) {
       const auto answered = [now](const QuerierOptions& options) {
-        return now + options.query_response_interval + options.synced_margin;
+        return now + options.startup_interval() + options.query_response_interval +
+               options.synced_margin;
       };
       mdb_warm_until_ = std::max(answered(options_.ipv4), answered(options_.ipv6));
     }

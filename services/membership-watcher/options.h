@@ -50,6 +50,10 @@ struct QuerierOptions {
   Duration advertisement_interval = 20s;
   // Time for the last answers to arrive before a link counts as synced.
   Duration synced_margin = 250ms;
+
+  Duration startup_interval() const {
+    return startup_query_interval > 0s ? startup_query_interval : query_interval / 4;
+  }
 };
 
 // Bounds of what packets can make us store. At a limit new state is refused and counted, old state
@@ -73,8 +77,8 @@ struct TableOptions {
 
 // Of one link.
 struct Options {
-  // With kMdb the bridge asks and hears; of the queriers' options only how long a link that came up
-  // is warming is used, query_response_interval and synced_margin.
+  // With kMdb the bridge asks and hears; of the queriers' options only those count that tell how
+  // long a link that came up is warming: startup_interval, query_response_interval, synced_margin.
   Observe observe = Observe::kReports;
   QuerierOptions ipv4;
   QuerierOptions ipv6;

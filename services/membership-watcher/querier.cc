@@ -43,11 +43,6 @@ int Querier::startup_query_count() const {
   return options_.startup_query_count > 0 ? options_.startup_query_count : options_.robustness;
 }
 
-Duration Querier::startup_query_interval() const {
-  return options_.startup_query_interval > 0s ? options_.startup_query_interval
-                                              : options_.query_interval / 4;
-}
-
 void Querier::SetOptions(const QuerierOptions& options, MonoTime now) {
   const bool other_role = options.role != options_.role;
   options_ = options;
@@ -190,7 +185,7 @@ void Querier::OnTime(MonoTime now, std::vector<Query>& out) {
     general_at_ = kNever;
     return;
   }
-  general_at_ = now + (startup_left_ > 0 ? startup_query_interval() : options_.query_interval);
+  general_at_ = now + (startup_left_ > 0 ? options_.startup_interval() : options_.query_interval);
 }
 
 void Querier::OnSendFailed(MonoTime now) {

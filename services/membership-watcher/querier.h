@@ -60,7 +60,6 @@ class Querier {
   void UpdateVersion(MonoTime now);
   bool Outranks(const IpAddress& from) const;
   int startup_query_count() const;
-  Duration startup_query_interval() const;
 
   const IpAddress::Family family_;
   QuerierOptions options_;

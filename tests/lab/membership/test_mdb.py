@@ -9,7 +9,7 @@ SSM6, SSM4, SOURCE6, SOURCE4 = "ff3e::8000:1", "232.1.2.3", "2001:db8:d0be:f00d:
 # The bridge asks each two seconds, for answers within one; a leave is asked about for 0.2 s. All in hundredths of a second.
 ASKS = "mcast_query_interval 200 mcast_query_response_interval 100 mcast_startup_query_interval 50"
 LEAVES = "mcast_last_member_interval 10 mcast_last_member_count 2"
-OPTIONS = 'observe = "mdb"\nquery_interval = "2s"\nquery_response_interval = "1s"\n'
+OPTIONS = 'observe = "mdb"\nquery_interval = "2s"\nquery_response_interval = "1s"\nstartup_query_interval = "1s"\n'
 
 
 def make_bridge(host, *ports: str, versions: str = "mcast_igmp_version 3 mcast_mld_version 2") -> None:

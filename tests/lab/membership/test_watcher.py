@@ -140,6 +140,17 @@ def test_a_restarted_watcher_warms_and_then_knows_all(lab, make_watcher):
         assert states.index("LINK_SYNC_SYNCED") > max(i for i, s in enumerate(states) if s == "group")
 
 
+def test_a_snapshot_of_any_size_can_be_read(lab, make_watcher, bin_dir):
+    groups = 25000  # as one message more than the 4 MiB that gRPC takes
+    watcher = make_watcher(lab.host("headend", lab.link("lan", snooping=False))).start()
+    generator = lab.host("generator", lab.links["lan"])
+    generator.ns.run(bin_dir / "membership-bench", "send", "lan", groups, 3000, 0, "ipv6")
+    wait_until(lambda: watcher.metric('headwater_membership_watcher_groups{link="lan"}') == groups, 20)
+    reader = watcher.host.ns.start([bin_dir / "membership-watch", watcher.run_dir / "membership-watcher.sock"], name="second")
+    wait_until(lambda: '"synced"' in reader.log()[-300:], 20, "the snapshot")
+    assert reader.log().count('"group":{') == groups
+
+
 def test_a_watcher_stops_clean_on_sigterm(watcher):
     assert watcher.process.stop(10) == 0
 
