@@ -34,7 +34,7 @@ double Seconds(Duration duration) { return std::chrono::duration<double>(duratio
 
 }  // namespace
 
-PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) {
+PackagerMetrics::PackagerMetrics(prometheus::Registry& registry) : by_session_(registry) {
   auto& sessions = prometheus::BuildGauge()
                        .Name("headwater_rtp_packager_sessions")
                        .Help("Sessions by state.")
@@ -179,9 +179,12 @@ void PackagerMetrics::Update(const TranscoderPoolStats& transcoders) {
 void PackagerMetrics::Update(const Packager& core, const MulticastSender::Stats& sender,
                              const KernelDrops& dropped) {
   std::array<int, kStates> states = {};
+  std::vector<SessionStatus> all;
   for (const Channel& channel : core.Channels()) {
-    ++states[static_cast<size_t>(core.Status(channel)->state)];
+    all.push_back(*core.Status(channel));
+    ++states[static_cast<size_t>(all.back().state)];
   }
+  by_session_.Update(all);
   for (size_t i = 0; i < kStates; ++i) sessions_[i]->Set(states[i]);
   streams_->Set(static_cast<double>(core.streams()));
   queue_seconds_max_->Set(Seconds(core.queue_max()));

@@ -9,6 +9,7 @@
 
 #include "services/rtp-packager/multicast_sender.h"
 #include "services/rtp-packager/packager.h"
+#include "services/rtp-packager/session_metrics.h"
 #include "services/rtp-packager/source/http/http_source.h"
 #include "services/rtp-packager/transcode/transcoder_pool.h"
 
@@ -43,6 +44,7 @@ class PackagerMetrics {
   static constexpr size_t kStates = 5;
   static constexpr size_t kChangeReasons = 3;
 
+  SessionMetrics by_session_;
   std::array<prometheus::Gauge*, kStates> sessions_;
   prometheus::Gauge* streams_;
   prometheus::Gauge* queue_seconds_max_;

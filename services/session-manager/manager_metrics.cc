@@ -14,6 +14,15 @@ using prometheus::BuildHistogram;
 const prometheus::Histogram::BucketBoundaries kSeconds = {
     0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
+// Labels that are there from the beginning: a counter that is born at 1 has not risen, and no alert
+// would see the first time.
+constexpr std::array<const char*, 3> kRefusals = {"sessions_max", "sessions_per_link_max",
+                                                  "starts_per_second"};
+constexpr std::array<const char*, 19> kFailures = {
+    "resolve",     "no_sender", "packager", "timeout",  "dns",   "connect", "tls",
+    "http_status", "redirect",  "html",     "header",   "codec", "silence", "policy",
+    "playlist",    "limit",     "feed",     "internal", "tuner"};
+
 template <typename Builder>
 auto& Family(Builder builder, prometheus::Registry& registry, const std::string& name,
              const std::string& help) {
@@ -108,6 +117,8 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
                           .Add({})),
       checks_ok_(Checks(registry).Add({{"result", "ok"}})),
       checks_failed_(Checks(registry).Add({{"result", "failed"}})) {
+  for (const char* reason : kRefusals) refused_.Add({{"reason", reason}});
+  for (const char* reason : kFailures) failed_.Add({{"reason", reason}});
   AddLeases(registry);
   // In the order of Latency.
   const std::pair<const char*, const char*> names[] = {
