@@ -1,0 +1,16 @@
+"""The scene of these tests is made of the other areas' scenes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path += [str(HERE.parent / area) for area in ("bridge", "dvb", "membership", "monitor")]
+
+from site_scene import Site  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def site(module_lab, bin_dir) -> Site:
+    return Site(module_lab, bin_dir).start()
