@@ -199,7 +199,21 @@ def quantiles(title: str, metric: str, **more: Any) -> Panel:
     )
 
 
+def _sum(function: str, metric: str, by: str) -> str:
+    return f"sum {f'by ({by}) ' if by else ''}({function}({metric}[$__rate_interval]))".replace("sum (", "sum(")
+
+
+def rate(metric: str, by: str = "") -> str:
+    """Of a counter, a second."""
+    return _sum("rate", metric, by)
+
+
+def increase(metric: str, by: str = "") -> str:
+    """Of a counter that counts what is rare."""
+    return _sum("increase", metric, by)
+
+
 def rates(title: str, metric: str, by: str, unit: str = "cps", **more: Any) -> Panel:
     """A counter's rate, for each value of its labels `by`."""
     legend = " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(","))
-    return graph(title, (f"sum by ({by}) (rate({metric}[$__rate_interval]))", legend), unit=unit, **more)
+    return graph(title, (rate(metric, by), legend), unit=unit, **more)

@@ -28,8 +28,8 @@ struct Families {
   explicit Families(Registry& registry)
       : states(GaugeFamily(registry, "headwater_dvb_tuner_tuner_state",
                            "1 for the state that the tuner is in.")),
-        bits(GaugeFamily(registry, "headwater_dvb_tuner_bits_per_second",
-                         "What the tuner delivers.")),
+        bytes(GaugeFamily(registry, "headwater_dvb_tuner_bytes_per_second",
+                          "What the tuner delivers.")),
         snr(GaugeFamily(registry, "headwater_dvb_tuner_snr_decibels",
                         "Signal to noise; 0 when the driver does not tell.")),
         strength(GaugeFamily(registry, "headwater_dvb_tuner_strength_dbm",
@@ -44,7 +44,7 @@ struct Families {
                                "Times that dvblast was started again after it had ended.")),
         locks_lost(CounterFamily(registry, "headwater_dvb_tuner_locks_lost_total",
                                  "Times that a carrier was lost.")) {}
-  Family<Gauge>&states, &bits, &snr, &strength, &bit_errors;
+  Family<Gauge>&states, &bytes, &snr, &strength, &bit_errors;
   Family<Counter>&continuity, &transport, &restarts, &locks_lost;
 };
 
@@ -81,7 +81,7 @@ TunerMetrics::TunerMetrics(Registry& registry, const Reception& reception)
   Families families(registry);
   for (const Tuner& tuner : reception.tuners()) {
     const prometheus::Labels labels = {{"tuner", tuner.options().name}};
-    PerTuner row = {.bits_per_second = &families.bits.Add(labels),
+    PerTuner row = {.bytes_per_second = &families.bytes.Add(labels),
                     .snr = &families.snr.Add(labels),
                     .strength = &families.strength.Add(labels),
                     .bit_error_rate = &families.bit_errors.Add(labels),
@@ -110,7 +110,7 @@ void TunerMetrics::PerTuner::Update(const Tuner& tuner) {
   for (size_t i = 0; i < states.size(); ++i) {
     states[i]->Set(static_cast<size_t>(tuner.state()) == i ? 1 : 0);
   }
-  bits_per_second->Set(static_cast<double>(tuner.bits_per_second()));
+  bytes_per_second->Set(static_cast<double>(tuner.bits_per_second()) / 8);
   snr->Set(tuner.signal().snr_db.value_or(0));
   strength->Set(tuner.signal().strength_dbm.value_or(0));
   bit_error_rate->Set(tuner.signal().bit_error_rate.value_or(0));

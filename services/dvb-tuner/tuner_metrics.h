@@ -39,7 +39,7 @@ class TunerMetrics {
   };
   struct PerTuner {
     std::array<prometheus::Gauge*, 7> states;
-    prometheus::Gauge* bits_per_second;
+    prometheus::Gauge* bytes_per_second;
     prometheus::Gauge* snr;
     prometheus::Gauge* strength;
     prometheus::Gauge* bit_error_rate;

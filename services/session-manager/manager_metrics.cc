@@ -117,6 +117,9 @@ ManagerMetrics::ManagerMetrics(prometheus::Registry& registry)
                           .Add({})),
       checks_ok_(Checks(registry).Add({{"result", "ok"}})),
       checks_failed_(Checks(registry).Add({{"result", "failed"}})) {
+  for (const Transition& row : kTransitions) {
+    transitions_.Add({{"from", Label(row.from)}, {"to", Label(row.to)}});
+  }
   for (const char* reason : kRefusals) refused_.Add({{"reason", reason}});
   for (const char* reason : kFailures) failed_.Add({{"reason", reason}});
   AddLeases(registry);

@@ -11,6 +11,6 @@ sys.path += [str(HERE.parent / area) for area in ("bridge", "dvb", "membership",
 from site_scene import Site  # noqa: E402
 
 
-@pytest.fixture(scope="module")
-def site(module_lab, bin_dir) -> Site:
-    return Site(module_lab, bin_dir).start()
+@pytest.fixture
+def site(lab, bin_dir) -> Site:
+    return Site(lab, bin_dir).start()
