@@ -25,8 +25,11 @@ JSON = sorted((ROOT / "dashboards/grafana").glob("*.json"))
 _NAME = re.compile(r"\bheadwater_\w+")
 _PART = re.compile(r"_(bucket|sum|count)$")
 _SELECTOR = re.compile(r"\b(headwater_\w+)\{([^}]*)\}")
-# Of services whose certificates are not built yet: mutual TLS brings it.
-AWAITED = {"headwater_certificate_expiry_timestamp_seconds": ("gauge", "certificate", "", "")}
+# Mutual TLS brings them.
+AWAITED = {
+    "headwater_control_certificate_expiry_timestamp_seconds": ("gauge", "certificate", "", ""),
+    "headwater_control_refused_total": ("counter", "peer, reason", "", ""),
+}
 # Which a scrape adds, or its configuration (dashboards/prometheus/prometheus.yml).
 SCRAPED = {"host", "instance", "job"}
 # Grafana's names of units; https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/

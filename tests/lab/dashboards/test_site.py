@@ -16,7 +16,8 @@ ONLY_UNDER_FAULTS = {"headwater_session_manager_call_failures_total": "no call h
 ELSEWHERE = {
     "headwater_directory_resolver_refreshes_total": "no directory of the web: nothing leaves the lab",
     "headwater_directory_resolver_stale": "the same",
-    "headwater_certificate_expiry_timestamp_seconds": "one host: no mutual TLS",
+    "headwater_control_certificate_expiry_timestamp_seconds": "one host: no mutual TLS",
+    "headwater_control_refused_total": "the same",
 }
 
 
