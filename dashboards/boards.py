@@ -91,7 +91,7 @@ MEMBERSHIP = Board(
         graph("We are querier", (f"max by (link, family) ({MEMBERS}_querier{_LINK})", "{{link}} {{family}}")),
         graph("Another is querier", (f"max by (link, family) ({MEMBERS}_foreign_querier{_LINK})", "{{link}} {{family}}"), limits=NOTE),
         graph("Alarms", (f"max by (link, alarm) ({MEMBERS}_alarm{_LINK})", "{{link}} {{alarm}}"), limits=NOTE),
-        graph("State of the link", (f"max by (link, state) ({MEMBERS}_link_state{_LINK})", "{{link}} {{state}}"), stacked=True),
+        graph("State of the link", (f"max by (link, state) ({MEMBERS}_link_state{_LINK}) > 0", "{{link}} {{state}}"), stacked=True),
         rates("Queries sent", f"{MEMBERS}_queries_sent_total{_LINK}", "link, kind"),
         rates("Queries of others, by version", f"{MEMBERS}_queries_heard_total{_LINK}", "link, version"),
         row("Reports"),
