@@ -16,8 +16,8 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {
 
 // Labels that are there from the beginning: a counter that is born at 1 has not risen, and no alert
 // would see the first time.
-constexpr std::array<const char*, 3> kRefusals = {"sessions_max", "sessions_per_link_max",
-                                                  "starts_per_second"};
+constexpr std::array<const char*, 4> kRefusals = {"sessions_max", "sessions_per_link_max",
+                                                  "starts_per_second", "sender_sessions_max"};
 constexpr std::array<const char*, 19> kFailures = {
     "resolve",     "no_sender", "packager", "timeout",  "dns",   "connect", "tls",
     "http_status", "redirect",  "html",     "header",   "codec", "silence", "policy",

@@ -25,8 +25,12 @@ JSON = sorted((ROOT / "dashboards/grafana").glob("*.json"))
 _NAME = re.compile(r"\bheadwater_\w+")
 _PART = re.compile(r"_(bucket|sum|count)$")
 _SELECTOR = re.compile(r"\b(headwater_\w+)\{([^}]*)\}")
-# Mutual TLS brings them.
+# Mutual TLS and several senders bring them.
 AWAITED = {
+    "headwater_session_manager_sender_sessions": ("gauge", "sender", "", ""),
+    "headwater_session_manager_sender_capacity": ("gauge", "sender", "", ""),
+    "headwater_session_manager_sender_drained": ("gauge", "sender", "", ""),
+    "headwater_session_manager_moves_total": ("counter", "reason", "", ""),
     "headwater_control_certificate_expiry_timestamp_seconds": ("gauge", "certificate", "", ""),
     "headwater_control_refused_total": ("counter", "peer, reason", "", ""),
 }
@@ -191,7 +195,10 @@ def test_every_expression_parses(tmp_path):
     assert len(made) > 150
 
 
-@pytest.mark.parametrize("config", sorted((ROOT / "deploy").rglob("headwater.toml")), ids=lambda path: path.parent.name)
+CONFIGS = sorted(path for folder in ("deploy", "containers", "nspawn") for path in (ROOT / folder).rglob("headwater.toml"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: f"{path.parent.parent.name}-{path.parent.name}")
 def test_every_deployment_has_targets(config):
     done = subprocess.run(
         [ROOT / "dashboards/targets.py", "--config", config, "--host", "fd00::1"], check=True, capture_output=True, text=True
