@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Makes docs/pictures: a site with everything at work, watched for some minutes by a real Prometheus, drawn by dashboards/render.py.
 
-    draw_dashboards.py [--minutes 4] [--bin-dir build/release/bin] [--out docs/pictures]
+    draw_dashboards.py [--minutes 2] [--bin-dir build/release/bin] [--out docs/pictures]
 """
 
 import argparse
@@ -45,7 +45,7 @@ def live(site: Site, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--minutes", type=float, default=2)
     parser.add_argument("--bin-dir", type=Path, default=ROOT / "build/release/bin")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/pictures")
     given = parser.parse_args()
