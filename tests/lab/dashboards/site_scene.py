@@ -14,7 +14,7 @@ from bridge_scene import FIREWALL, MARK_LINE, SSDP4, SSDP6, search
 from dvb_scene import ONE, UHD, DvbScene
 from monitor_scene import CHRONY_PORT, GROUP4, GROUP6, Daemons, logger, net_snmp, ntp_request
 
-from lab import FIRST_NUMBER, Device, FfmpegListener, GstListener, Headend, Lab, Process, Service, Zone, group6, of_kind
+from lab import FIRST_NUMBER, Device, FfmpegListener, GstListener, Headend, Lab, Process, Service, Zone, group6, of_kind, to_toml
 from lab import wait_until, zones_table
 from lab.headend import PORTS
 
@@ -39,6 +39,40 @@ def faster(rules: str) -> str:
     return re.sub(r"(\[|for: )(\d+)([smh])(\]|\n)", shorter, rules)
 
 
+def described() -> dict[str, tuple[str, str]]:
+    """{metric: (type, labels)} by docs/metrics.md."""
+    lines = (ROOT / "docs/metrics.md").read_text().splitlines()
+    rows = [[cell.strip(" `") for cell in line.split("|")] for line in lines if line.startswith("| `headwater_")]
+    return {row[1]: (row[2], row[3]) for row in rows}
+
+
+# Whether this build has mutual TLS between hosts.
+TLS = "headwater_control_certificate_expiry_timestamp_seconds" in described()
+
+
+class Attic:
+    """A second machine, in the fabric: a watcher that a manager could reach by mutual TLS."""
+
+    def __init__(self, lab: Lab, headend: Headend):
+        self.bin_dir = headend.bin_dir
+        self.host = lab.host("attic", headend.fabric)
+        self.folder = lab.directory / "attic"
+        self.config_path = self.folder / "headwater.toml"
+
+    def pki(self, *arguments: str) -> None:
+        self.host.ns.run(self.bin_dir / "headwaterctl", "--pki-dir", self.folder / "pki", "pki", *arguments)
+
+    def start(self) -> None:
+        (self.folder / "run").mkdir(parents=True)
+        self.pki("init", "--site", "lab")
+        self.pki("issue", "membership-watcher")
+        config = {"run_dir": str(self.folder / "run"), "state_dir": str(self.folder / "run"), "pki_dir": str(self.folder / "pki")}
+        config |= {"legs": {"fabric": "fabric"}, "membership-watcher": {"listen": f"tls://[{self.host.leg.ipv6}]:9561"}}
+        self.config_path.write_text(to_toml(config))
+        argv = [self.bin_dir / "membership-watcher", "--config", self.config_path]
+        self.host.ns.start(argv, "membership-watcher").wait_log("ready", 30)
+
+
 class Site(DvbScene):
     """Start with `start()`; then `prometheus` answers `query()`, `alerts()`."""
 
@@ -51,6 +85,7 @@ class Site(DvbScene):
         self.stranger = lab.host("stranger", mgmt)
         self.zones = {name: Zone(lab, name, link) for name, link in (("trusted", users), ("iot", iot))}
         self.printer = Device(lab, "printer", iot)
+        self.attic = Attic(lab, self.headend)
         self.daemons = Daemons(self.headend.host)
         self.headend.write_lineup({FIRST_NUMBER + n: (f"{TITLE} {n}", self.url) for n in range(12)})
         self._configure()
@@ -96,6 +131,8 @@ class Site(DvbScene):
         self.daemons.chronyd()
         self.rsyslogd = self.daemons.rsyslogd()
         super().start()
+        if TLS:
+            self.attic.start()
         for avahi in (*self.zones.values(), self.printer):
             avahi.wait_ready()
         self.printer.publish(Service("Office"))
@@ -144,11 +181,14 @@ class Site(DvbScene):
         (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
         argv = [ROOT / "dashboards/targets.py", "--config", self.headend.config_path]
         (folder / "targets/site.json").write_text(self.headend.ns.run(*argv))
+        if TLS:
+            argv = [argv[0], "--config", self.attic.config_path, "--host", self.attic.host.leg.ipv6, "--service", "membership-watcher"]
+            (folder / "targets/attic.json").write_text(self.headend.ns.run(*argv))
         argv = ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
         argv += ["--web.listen-address=[::1]:9090", "--log.level=info"]
         self.prometheus = self.headend.ns.start(argv, "prometheus")
         self.prometheus.wait_log("Server is ready", 30)
-        wait_until(lambda: self.sum('up{job="headwater"}') == 9, 30, "nine services scraped", every=0.3)
+        wait_until(lambda: self.sum('up{job="headwater"}') == 9 + TLS, 30, "every service scraped", every=0.3)
 
     def api(self, what: str, **parameters: Any) -> Any:
         url = f"{PROMETHEUS}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"

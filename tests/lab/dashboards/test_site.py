@@ -6,7 +6,7 @@ import subprocess
 
 import yaml
 from faults import FAULTS, NOT_HERE
-from site_scene import PORTS, ROOT, TITLE, WINDOW
+from site_scene import PORTS, ROOT, TITLE, WINDOW, described
 
 from lab import let_pass, wait_until
 
@@ -16,8 +16,6 @@ ONLY_UNDER_FAULTS = {"headwater_session_manager_call_failures_total": "no call h
 ELSEWHERE = {
     "headwater_directory_resolver_refreshes_total": "no directory of the web: nothing leaves the lab",
     "headwater_directory_resolver_stale": "the same",
-    "headwater_control_certificate_expiry_timestamp_seconds": "one host: no mutual TLS",
-    "headwater_control_refused_total": "the same",
     "headwater_session_manager_moves_total": "one sender: nothing moves",
 }
 
@@ -41,13 +39,6 @@ def expressions() -> list[tuple[str, str]]:
 
 def rules() -> list[dict]:
     return yaml.safe_load((ROOT / "dashboards/alerts/headwater.rules.yml").read_text())["groups"][0]["rules"]
-
-
-def described() -> dict[str, tuple[str, str]]:
-    """{metric: (type, labels)} by docs/metrics.md."""
-    lines = (ROOT / "docs/metrics.md").read_text().splitlines()
-    rows = [[cell.strip(" `") for cell in line.split("|")] for line in lines if line.startswith("| `headwater_")]
-    return {row[1]: (row[2], row[3]) for row in rows}
 
 
 def is_missing(site, text: str, known: dict) -> bool:
