@@ -9,8 +9,10 @@
 
 namespace headwater::packager {
 
-// Frames of a source that wait for their time, in order. It allocates no more once it has grown. It
-// has no limit of its own: the stream stops filling it.
+// Frames of a source that wait for their time, in order. What it holds is what it takes, in blocks:
+// thousands of queues stand side by side, each with seconds of media. A block that has been played
+// is filled again, so with a source that keeps its pace nothing is allocated. It has no limit of
+// its own: the stream stops filling it.
 class FrameQueue {
  public:
   void Push(const AudioFrameView& frame);
@@ -19,7 +21,7 @@ class FrameQueue {
   void Pop();
   void Clear();
 
-  bool empty() const { return first_ == frames_.size(); }
+  bool empty() const { return pushed_ == popped_; }
   size_t octets() const { return octets_; }
   // Media held.
   Duration length() const { return length_; }
@@ -29,17 +31,22 @@ class FrameQueue {
   uint64_t popped_total() const { return popped_; }
 
  private:
+  // Stands before its bytes in a block.
   struct Entry {
-    size_t size;
+    uint32_t size;
     uint32_t samples;
     uint32_t sample_rate;
   };
+  using Block = std::vector<uint8_t>;
   static Duration LengthOf(uint32_t samples, uint32_t sample_rate);
+  Entry FrontEntry() const;
+  // The last one, with room for so much more.
+  Block& BlockFor(size_t octets);
 
-  std::vector<uint8_t> bytes_;
-  size_t bytes_first_ = 0;
-  std::vector<Entry> frames_;
+  // Whole frames, oldest first; of the first block what stands before first_ has been played.
+  std::vector<Block> blocks_;
   size_t first_ = 0;
+  Block spare_;
   size_t octets_ = 0;
   Duration length_{};
   uint64_t pushed_ = 0;

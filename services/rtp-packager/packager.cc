@@ -66,6 +66,7 @@ class Packager::Tap : public FeedReceiver {
     Fanout fanout(packager_, record_, now);
     record_.feed->OnFeed(batch, fanout);
     packager_.FollowStream(record_, now);
+    packager_.Schedule(record_);
   }
 
  private:
@@ -78,11 +79,6 @@ Packager::Packager(const Options& options, std::vector<std::string> links,
     : options_(options),
       links_(std::move(links)),
       environment_(environment),
-      stream_environment_{.opener = environment.opener,
-                          .tone = environment.tone,
-                          .transcoders = environment.transcoders,
-                          .now = environment.now,
-                          .wake = environment.wake},
       random_(environment.seed),
       legs_(links_.size()),
       unwatched_since_(environment.now().mono) {}
@@ -91,7 +87,7 @@ Packager::~Packager() = default;
 
 void Packager::SetOptions(const Options& options) {
   options_ = options;
-  environment_.wake();
+  for (StreamRecord& record : streams_) Wake(record);
 }
 
 absl::Status Packager::CheckEpoch(uint64_t epoch) {
@@ -167,7 +163,7 @@ absl::Status Packager::Apply(const SessionRequest& request) {
   Deliver(record);
   if (request.transmit) Transmit(record, request, now);
   changes_.insert(request.channel);
-  environment_.wake();
+  Wake(*record.stream);
   return absl::OkStatus();
 }
 
@@ -218,10 +214,15 @@ Packager::StreamRecord& Packager::FindOrOpenStream(const SessionRequest& request
   if (same != streams_.end()) return *same;
   StreamRecord& record = streams_.emplace_back();
   record.number = request.number;
+  record.environment = {.opener = environment_.opener,
+                        .tone = environment_.tone,
+                        .transcoders = environment_.transcoders,
+                        .now = environment_.now,
+                        .wake = [this, &record] { Wake(record); }};
   if (request.kind == SourceKind::kDvb) {
     OpenFeed(record, ConfigOf(request));
   } else {
-    record.stream = std::make_unique<Stream>(options_, ConfigOf(request), stream_environment_);
+    record.stream = std::make_unique<Stream>(options_, ConfigOf(request), record.environment);
   }
   return record;
 }
@@ -230,8 +231,7 @@ void Packager::OpenFeed(StreamRecord& record, const StreamConfig& config) {
   record.tap = std::make_unique<Tap>(*this, record);
   absl::StatusOr<std::unique_ptr<Feed>> feed = absl::UnimplementedError("there are no feeds here");
   if (environment_.feeds != nullptr) feed = environment_.feeds->Open(*record.tap);
-  auto stream =
-      std::make_unique<FeedStream>(options_, config, stream_environment_, std::move(feed));
+  auto stream = std::make_unique<FeedStream>(options_, config, record.environment, std::move(feed));
   record.feed = stream.get();
   record.stream = std::move(stream);
 }
@@ -291,6 +291,7 @@ std::unique_ptr<Session> Packager::Take(const Channel& channel) {
   const auto found = sessions_.find(channel);
   changes_.insert(channel);
   Detach(found->second);
+  session_deadlines_.Remove(&found->second);
   std::unique_ptr<Session> session = std::move(found->second.session);
   sessions_.erase(found);
   environment_.wake();
@@ -302,6 +303,8 @@ void Packager::Detach(SessionRecord& record) {
   std::erase(stream->sessions, &record);
   if (!stream->sessions.empty()) return;
   AddStats(*stream, past_);
+  std::erase(woken_, stream);
+  stream_deadlines_.Remove(stream);
   streams_.remove_if([&](const StreamRecord& each) { return &each == stream; });
 }
 
@@ -371,6 +374,7 @@ void Packager::OnGroupRtcp(size_t leg, const IpAddress& group, const IpAddress& 
     Session& session = *each->second.session;
     const Ssrc before = session.ssrc();
     session.OnRtcp(bytes, from, origin, now, outbox_);
+    Schedule(each->second);
     if (session.ssrc() != before) changes_.insert(each->first);
   }
   environment_.wake();
@@ -385,6 +389,7 @@ void Packager::OnGroupRtp(size_t leg, const IpAddress& group, const IpAddress& f
     Session& session = *each->second.session;
     if (session.ssrc() != packet->header.ssrc) continue;
     session.OnOwnRtp(OriginOf(leg, from), now, outbox_);
+    Schedule(each->second);
     if (session.ssrc() != packet->header.ssrc) changes_.insert(each->first);
   }
   environment_.wake();
@@ -408,6 +413,7 @@ void Packager::OnUnicastRtcp(size_t leg, const IpAddress& from, Bytes bytes) {
   for (auto& [channel, record] : sessions_) {
     if (!named.contains(record.session->ssrc())) continue;
     record.session->OnRtcp(bytes, from, OriginOf(leg, from), now, outbox_);
+    Schedule(record);
   }
   environment_.wake();
 }
@@ -431,36 +437,71 @@ void Packager::FollowStream(StreamRecord& record, const ClockPair& now) {
   }
 }
 
-void Packager::OnTime() {
-  const ClockPair now = environment_.now();
-  if (watchers_ == 0 && !sessions_.empty() &&
-      now.mono >= unwatched_since_ + options_.unwatched_limit) {
-    StopAll();
-  }
-  for (StreamRecord& record : streams_) {
-    FollowStream(record, now);
-    Fanout fanout(*this, record, now);
-    record.stream->OnTime(fanout);
-    FollowStream(record, now);
-  }
-  for (auto& [channel, record] : sessions_) record.session->OnTime(now, outbox_);
+void Packager::Wake(StreamRecord& record) {
+  if (!std::exchange(record.woken, true)) woken_.push_back(&record);
+  environment_.wake();
+}
+
+void Packager::Schedule(SessionRecord& record) {
+  session_deadlines_.Set(&record, record.session->NextDeadline());
+}
+
+void Packager::Schedule(StreamRecord& record) {
+  stream_deadlines_.Set(&record, record.stream->NextDeadline());
+  // A packet that was sent may have moved its sessions' next report.
+  for (SessionRecord* each : record.sessions) Schedule(*each);
+}
+
+void Packager::Run(StreamRecord& record, const ClockPair& now) {
+  record.woken = false;
+  FollowStream(record, now);
+  Fanout fanout(*this, record, now);
+  record.stream->OnTime(fanout);
+  FollowStream(record, now);
+  Schedule(record);
+}
+
+void Packager::RunClosing(const ClockPair& now) {
   for (auto& session : closing_) session->OnTime(now, outbox_);
   std::erase_if(closing_, [](const auto& session) { return session->closed(); });
-  if (now.mono < counters_at_) return;
-  counters_at_ = now.mono + options_.status_interval;
+}
+
+void Packager::TellCounters(MonoTime now) {
+  if (now < counters_at_) return;
+  counters_at_ = now + options_.status_interval;
   for (auto& [channel, record] : sessions_) {
     const uint64_t packets = record.session->packets_total();
     if (std::exchange(record.told_packets, packets) != packets) changes_.insert(channel);
   }
 }
 
+void Packager::OnTime() {
+  const ClockPair now = environment_.now();
+  if (watchers_ == 0 && !sessions_.empty() &&
+      now.mono >= unwatched_since_ + options_.unwatched_limit) {
+    StopAll();
+  }
+  // Gathered before any is run: one that is due again at once waits for the next call. What may
+  // leave now, since it is due within the slack, does: one system call for many streams.
+  due_.swap(woken_);
+  while (const auto record = stream_deadlines_.PopDue(now.mono + options_.send_slack)) {
+    if (!(*record)->woken) due_.push_back(*record);
+  }
+  for (StreamRecord* record : due_) Run(*record, now);
+  due_.clear();
+  while (const auto record = session_deadlines_.PopDue(now.mono)) {
+    (*record)->session->OnTime(now, outbox_);
+    const MonoTime next = (*record)->session->NextDeadline();
+    session_deadlines_.Set(*record, std::max(next, now.mono + 1ns));
+  }
+  RunClosing(now);
+  TellCounters(now.mono);
+}
+
 MonoTime Packager::NextDeadline() const {
   MonoTime next = sessions_.empty() ? kNever : counters_at_;
   if (watchers_ == 0 && !sessions_.empty()) next = unwatched_since_ + options_.unwatched_limit;
-  for (const StreamRecord& record : streams_) next = std::min(next, record.stream->NextDeadline());
-  for (const auto& [channel, record] : sessions_) {
-    next = std::min(next, record.session->NextDeadline());
-  }
+  next = std::min({next, stream_deadlines_.Next(), session_deadlines_.Next()});
   for (const auto& session : closing_) next = std::min(next, session->NextDeadline());
   return next;
 }

@@ -17,6 +17,7 @@
 
 #include "services/common/net/ip_address.h"
 #include "services/common/net/legs.h"
+#include "services/common/time/deadline_queue.h"
 #include "services/rtp-packager/feed.h"
 #include "services/rtp-packager/feed_stream.h"
 #include "services/rtp-packager/media_stream.h"
@@ -189,6 +190,9 @@ class Packager {
   };
   struct StreamRecord {
     uint32_t number = 0;
+    // Its stream's: `wake` names this record.
+    StreamEnvironment environment;
+    bool woken = false;
     // Of a DVB service; it outlives the stream, whose feed knows it.
     std::unique_ptr<FeedReceiver> tap;
     std::unique_ptr<MediaStream> stream;
@@ -210,6 +214,13 @@ class Packager {
   std::unique_ptr<Session> Take(const Channel& channel);
   void Detach(SessionRecord& record);
   void Deliver(SessionRecord& record);
+  // The stream is looked at in the next OnTime.
+  void Wake(StreamRecord& record);
+  void Run(StreamRecord& record, const ClockPair& now);
+  void Schedule(StreamRecord& record);
+  void Schedule(SessionRecord& record);
+  void RunClosing(const ClockPair& now);
+  void TellCounters(MonoTime now);
   void Transmit(SessionRecord& record, const SessionRequest& request, const ClockPair& now);
   void FollowStream(StreamRecord& record, const ClockPair& now);
   void AddStats(const Session& session);
@@ -222,13 +233,18 @@ class Packager {
   Options options_;
   const std::vector<std::string> links_;
   const PackagerEnvironment environment_;
-  StreamEnvironment stream_environment_;
   std::mt19937_64 random_;
   uint64_t epoch_ = 0;
   std::vector<Leg> legs_;
   std::map<Channel, SessionRecord> sessions_;
   std::list<StreamRecord> streams_;
   std::vector<std::unique_ptr<Session>> closing_;
+  // Who has something to do, and when: a packet of one stream costs nothing for the others.
+  std::vector<StreamRecord*> woken_;
+  DeadlineQueue<StreamRecord*> stream_deadlines_;
+  DeadlineQueue<SessionRecord*> session_deadlines_;
+  // Reused in each OnTime.
+  std::vector<StreamRecord*> due_;
   Outbox outbox_;
   std::set<Channel> changes_;
   size_t watchers_ = 0;

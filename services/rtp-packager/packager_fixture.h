@@ -50,7 +50,11 @@ class PackagerFixture : public ::testing::Test {
                                                            .tone = &tone_,
                                                            .transcoders = maker_,
                                                            .feeds = &feeds_,
-                                                           .now = [this] { return clocks_; },
+                                                           .now =
+                                                               [this] {
+                                                                 ++clock_reads_;
+                                                                 return clocks_;
+                                                               },
                                                            .wake = [this] { woken_ = true; },
                                                            .seed = 42,
                                                            .cname = "test"});
@@ -215,6 +219,8 @@ class PackagerFixture : public ::testing::Test {
   std::vector<Rtp> rtp_;
   std::vector<Rtcp> rtcp_;
   std::set<Channel> changes_;
+  // Each stream that is looked at reads it.
+  size_t clock_reads_ = 0;
 
  private:
   TranscoderMaker* maker_ = nullptr;

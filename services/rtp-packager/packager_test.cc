@@ -30,6 +30,23 @@ class PackagerTest : public PackagerFixture {
   }
 };
 
+TEST_F(PackagerTest, APacketOfOneStreamCostsNothingForTheOthers) {
+  constexpr uint32_t kStreams = 50;
+  for (uint32_t i = 0; i < kStreams; ++i) {
+    SessionRequest request = Request({IpAddress::V4(0xefc00100 + i), std::nullopt}, true);
+    request.number = kNumber + i;
+    request.kind = SourceKind::kTest;
+    Apply(request);
+    Advance(7ms);  // so that no two are due at the same time
+  }
+  Advance(2s);
+  rtp_.clear();
+  clock_reads_ = 0;
+  Advance(10s);
+  EXPECT_GT(rtp_.size(), 50 * kStreams);
+  EXPECT_LT(clock_reads_, 6 * rtp_.size());
+}
+
 TEST_F(PackagerTest, SecondFamilySharesTheStreamAndStartsAtOnce) {
   Apply(Request(V6(), true));
   Answer(4s);
