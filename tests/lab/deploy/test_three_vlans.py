@@ -154,6 +154,8 @@ EXAMPLES = {
     "example-three-vlans/watcher-10.toml": ["membership-watcher"],
     "example-three-vlans/watcher-20.toml": ["membership-watcher"],
     "example-three-vlans/watcher-30.toml": ["membership-watcher"],
+    "example-two-machines/manager.toml": ["directory-resolver", "session-manager"],
+    "example-two-machines/attic.toml": ["membership-watcher", "rtp-packager", "sap-announcer"],
 }
 
 
