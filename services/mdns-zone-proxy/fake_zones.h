@@ -114,6 +114,8 @@ class FakeZones {
   int failing_lookups = 0;
   // Publications that fail at once, so many.
   int failing_publications = 0;
+  // Publications are not answered.
+  bool silent = false;
 
  private:
   struct State {
@@ -199,6 +201,7 @@ class FakeZones {
       After(0ms, [this, zone, id] { mirror_.OnPublishFailed(zone, id, now_); });
       return;
     }
+    if (silent) return;
     After(kProbing, [this, zone, id, taken] {
       const auto found = zones_[zone].published.find(id);
       if (found == zones_[zone].published.end()) return;

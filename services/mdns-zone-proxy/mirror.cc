@@ -6,8 +6,6 @@ namespace headwater::zone {
 namespace {
 
 constexpr size_t kDelaysMax = 4096;
-// Of what Avahi publishes (RFC 6762 section 10).
-constexpr Duration kPtrTtl = 75min;
 // Names of one service that may turn out to be taken before all are tried again.
 constexpr size_t kCollidedMax = 16;
 
@@ -17,7 +15,7 @@ using State = Publication::State;
 
 std::string_view ToString(Waiting waiting) {
   constexpr std::array<std::string_view, kWaitingCount> kNames = {
-      "", "resolving", "no_address", "long_txt", "target", "full", "name"};
+      "", "resolving", "no_address", "long_txt", "target", "full", "name", "turn"};
   return kNames[static_cast<size_t>(waiting)];
 }
 
@@ -26,6 +24,16 @@ Mirror::Mirror(const Options& options) : options_(options), policy_(options.rule
     zones_.push_back(std::make_unique<Zone>(options_, zone.name));
   }
   rules_.resize(policy_.rules().size());
+  CountSources();
+}
+
+void Mirror::CountSources() {
+  for (const auto& to : zones_) {
+    to->sources = static_cast<size_t>(
+        std::count_if(zones_.begin(), zones_.end(), [&](const std::unique_ptr<Zone>& from) {
+          return from != to && policy_.MayCross(from->name, to->name);
+        }));
+  }
 }
 
 void Mirror::SetPolicy(std::vector<Rule> rules, MonoTime now) {
@@ -42,6 +50,7 @@ void Mirror::SetPolicy(std::vector<Rule> rules, MonoTime now) {
     for (auto& [key, service] : zone->seen.services()) service.decisions.clear();
   }
   for (const auto& [key, mirrored] : mirrored_) touched_.insert(key);
+  CountSources();
   // At once: what is denied from now on must not go out in the meantime.
   DirtyAt(now);
 }
@@ -90,7 +99,9 @@ void Mirror::OnZoneDown(size_t index, MonoTime now) {
 
 void Mirror::OnType(size_t zone, std::string_view type, const Place& place, bool added,
                     MonoTime now) {
-  zones_[zone]->seen.OnType(type, place, added);
+  const auto own = zones_[zone]->own_names.lower_bound({Fold(type), ""});
+  const bool is_own = own != zones_[zone]->own_names.end() && own->first.first == Fold(type);
+  zones_[zone]->seen.OnType(type, place, added, is_own);
   Dirty(now);
 }
 
@@ -121,7 +132,7 @@ Publication* Mirror::Find(size_t zone, uint64_t id) {
   const auto mirrored = FindMirrored(zone, id);
   if (mirrored != mirrored_.end()) return &mirrored->second.publication;
   for (auto& [key, address] : zones_[zone]->addresses) {
-    if (address.id == id) return &address;
+    if (address.publication.id == id) return &address.publication;
   }
   for (auto& [key, ghost] : zones_[zone]->ghosts) {
     if (ghost.publication.id == id) return &ghost.publication;
@@ -141,6 +152,7 @@ void Mirror::OnPublished(size_t zone, uint64_t id, MonoTime now) {
   Publication* publication = Find(zone, id);
   if (publication == nullptr || publication->state != State::kPublishing) return;
   publication->state = State::kPublished;
+  publication->busy = {};
   publication->failures = 0;
   const auto mirrored = FindMirrored(zone, id);
   if (mirrored == mirrored_.end()) return Dirty(now);  // an address: its host is ours now
@@ -171,13 +183,13 @@ void Mirror::OnCollided(size_t zone, uint64_t id, MonoTime now) {
     return Dirty(now);
   }
   for (auto& [key, address] : zones_[zone]->addresses) {
-    if (address.id != id) continue;
+    if (address.publication.id != id) continue;
     for (auto& [host, alias] : zones_[zone]->hosts) {
       if (alias.published != key.first) continue;
       if (alias.collided.size() >= kCollidedMax) alias.collided.clear();
       alias.collided.insert(Fold(key.first));
     }
-    Unpublish(zone, address);
+    Unpublish(zone, address.publication);
     return Dirty(now);
   }
   for (auto it = zones_[zone]->ghosts.begin(); it != zones_[zone]->ghosts.end(); ++it) {
@@ -243,9 +255,12 @@ void Mirror::Act(MonoTime now, Actions& out) {
   Actions started;
   for (size_t to = 0; to < zones_.size(); ++to) {
     AssignHosts(to);
-    LayGhosts(to, now, started);
-    CompareServices(to, now, started);
-    CompareAddresses(to, now, started);
+    LayGhosts(to, now);
+    WithdrawServices(to, now);
+    Shares shares = CountShares(to, now);
+    CompareAddresses(to, now, shares.pace, started);
+    PublishInTurns(to, now, shares, started);
+    RaiseGhosts(to, now, shares.pace, started);
     if (zones_[to]->seen.up()) CompareLookups(to, needs[to], now, started);
     DirtyAt(zones_[to]->seen.NextSweep());
   }
@@ -287,150 +302,6 @@ void Mirror::BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& runni
   if (now < running.retry) return DirtyAt(running.retry);
   running.idle = false;
   out.push_back(StartLookup{zone, lookup});
-}
-
-bool Mirror::MayPublish(size_t zone, const Publication& publication, MonoTime now) {
-  if (publication.id != 0) return false;
-  if (!zones_[zone]->seen.IsUsable(now)) {
-    DirtyAt(zones_[zone]->seen.usable());
-    return false;
-  }
-  if (publication.state != State::kFailed || now >= publication.retry) return true;
-  DirtyAt(publication.retry);
-  return false;
-}
-
-void Mirror::CompareServices(size_t to, MonoTime now, Actions& out) {
-  Zone& zone = *zones_[to];
-  size_t count = 0;
-  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
-  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
-    Mirrored& mirrored = it->second;
-    Publication& publication = mirrored.publication;
-    if (mirrored.waiting == Waiting::kNot && ++count > options_.limits.mirrored_max) {
-      mirrored.waiting = Waiting::kFull;
-      touched_.insert(it->first);
-    }
-    const bool wanted = mirrored.waiting == Waiting::kNot;
-    if (publication.id != 0 && (!wanted || mirrored.running != mirrored.wanted)) {
-      MirroredService with_txt = mirrored.running;
-      with_txt.txt = mirrored.wanted.txt;
-      touched_.insert(it->first);
-      if (wanted && with_txt == mirrored.wanted) {
-        mirrored.running.txt = mirrored.wanted.txt;
-        out.push_back(UpdateTxt{to, publication.id, mirrored.running.key, mirrored.running.txt});
-        continue;
-      }
-      if (!wanted) ++zone.counters.withdrawn;
-      ForgetName(to, mirrored.running.key, now);
-      Unpublish(to, publication);
-    }
-    if (!wanted || !MayPublish(to, publication, now)) continue;
-    publication.id = next_id_++;
-    publication.state = State::kPublishing;
-    mirrored.running = mirrored.wanted;
-    zone.own_names[{mirrored.running.key.type, Fold(mirrored.running.key.name)}] = kNever;
-    touched_.insert(it->first);
-    out.push_back(PublishService{to, publication.id, mirrored.running});
-    Dirty(now);
-  }
-}
-
-void Mirror::KeepGhosts(size_t to, MonoTime now) {
-  Zone& zone = *zones_[to];
-  for (auto& [name, ghost] : zone.ghosts) ghost.publication = {};
-  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
-  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
-    if (it->second.publication.id == 0 || zone.ghosts.size() >= options_.limits.mirrored_max) {
-      continue;
-    }
-    const MirroredService& service = it->second.running;
-    zone.ghosts[{service.key.type, Fold(service.key.name)}] = {
-        service, it->first.from, it->first.key, {}, now + kPtrTtl};
-  }
-}
-
-void Mirror::LayGhost(size_t zone, Ghost& ghost, MonoTime now) {
-  if (ghost.publication.id == 0) return;
-  ForgetName(zone, ghost.service.key, now);
-  Unpublish(zone, ghost.publication);
-}
-
-void Mirror::LayGhosts(size_t to, MonoTime now, Actions& out) {
-  Zone& zone = *zones_[to];
-  if (zone.ghosts.empty() || !zone.seen.up()) return;
-  // Names that are published anew, or will be; true: listeners have heard it.
-  std::map<NameKey, bool> alive;
-  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
-  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
-    const ServiceKey& key = it->second.wanted.key;
-    if (it->second.waiting != Waiting::kNot) continue;
-    alive[{key.type, Fold(key.name)}] = it->second.publication.state == State::kPublished;
-  }
-  for (auto it = zone.ghosts.begin(); it != zone.ghosts.end();) {
-    Ghost& ghost = it->second;
-    const bool laid = ghost.publication.state == State::kPublished || now >= ghost.until;
-    const auto same = alive.find(it->first);
-    if (laid || (same != alive.end() && same->second)) {
-      LayGhost(to, ghost, now);
-      it = zone.ghosts.erase(it);
-    } else {
-      ++it;
-    }
-  }
-  for (auto& [name, ghost] : zone.ghosts) {
-    if (alive.contains(name)) {
-      LayGhost(to, ghost, now);
-      continue;
-    }
-    // Denied since then: it is not even said goodbye for.
-    if (!policy_
-             .Decide(zones_[ghost.from]->name, zone.name, ghost.home, ghost.service.subtypes, true)
-             .allow) {
-      LayGhost(to, ghost, now);
-      continue;
-    }
-    if (!MayPublish(to, ghost.publication, now)) continue;
-    ghost.publication.id = next_id_++;
-    ghost.publication.state = State::kPublishing;
-    zone.own_names[name] = kNever;
-    out.push_back(PublishService{to, ghost.publication.id, ghost.service});
-    Dirty(now);
-  }
-}
-
-void Mirror::CompareAddresses(size_t to, MonoTime now, Actions& out) {
-  Zone& zone = *zones_[to];
-  std::set<AddressKey> wanted;
-  const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
-  for (auto it = mirrored_.lower_bound(MirrorKey{to, 0, {}}); it != end; ++it) {
-    if (it->second.waiting != Waiting::kNot) continue;
-    for (const IpAddress& address : it->second.addresses) {
-      wanted.insert({it->second.wanted.host, address});
-    }
-  }
-  for (auto it = zone.addresses.begin(); it != zone.addresses.end();) {
-    if (wanted.contains(it->first)) {
-      ++it;
-      continue;
-    }
-    Unpublish(to, it->second);
-    it = zone.addresses.erase(it);
-  }
-  for (const AddressKey& key : wanted) {
-    Publication& publication = zone.addresses[key];
-    if (!MayPublish(to, publication, now)) continue;
-    publication.id = next_id_++;
-    publication.state = State::kPublishing;
-    out.push_back(PublishAddress{to, publication.id, key.first, key.second});
-  }
-  std::set<std::string> hosts;
-  for (const auto& [key, publication] : zone.addresses) {
-    if (publication.state == State::kPublished) hosts.insert(Fold(key.first));
-  }
-  if (hosts == zone.own_hosts) return;
-  zone.own_hosts = std::move(hosts);
-  Dirty(now);
 }
 
 void Mirror::Count() {

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "services/mdns-zone-proxy/fair_share.h"
 #include "services/mdns-zone-proxy/firewall.h"
 #include "services/mdns-zone-proxy/zone_services.h"
 
@@ -66,13 +67,30 @@ struct Publication {
   enum class State : uint8_t { kNone, kPublishing, kPublished, kFailed };
   State state = State::kNone;
   uint64_t id = 0;  // 0: not with the shell
+  // The zone's Avahi has work with it until then, or until it says that it is done.
+  MonoTime busy{};
   MonoTime retry = kNever;
   int failures = 0;
 };
 
+// An address of a host, in a zone that is not its own.
+struct MirroredAddress {
+  size_t from = 0;
+  Publication publication;
+};
+
 // Why something that may cross does not yet; empty: it does.
-enum class Waiting : uint8_t { kNot, kResolving, kNoAddress, kLongTxt, kTarget, kFull, kName };
-inline constexpr size_t kWaitingCount = 7;
+enum class Waiting : uint8_t {
+  kNot,
+  kResolving,
+  kNoAddress,
+  kLongTxt,
+  kTarget,
+  kFull,  // its zone's share of the target is used up
+  kName,
+  kTurn,  // others of its zone are being published
+};
+inline constexpr size_t kWaitingCount = 8;
 std::string_view ToString(Waiting waiting);
 
 // What may cross from where to where.
@@ -98,6 +116,15 @@ struct Mirrored {
   MonoTime since{};
   // Names that Avahi found to be somebody else's.
   std::set<std::string> collided;
+  // Has one of the places in the target.
+  bool placed = false;
+  // The round in which it was last decided that it crosses.
+  uint64_t round = 0;
+
+  // Nothing is missing but its turn.
+  bool IsReady() const {
+    return waiting == Waiting::kNot || waiting == Waiting::kFull || waiting == Waiting::kTurn;
+  }
 };
 
 struct ZoneCounters {
@@ -195,6 +222,8 @@ class Mirror {
     ServiceKey home;
     Publication publication;
     MonoTime until{};
+    // Something of its name is published anew, or will be.
+    bool alive = false;
   };
   struct Zone {
     Zone(const Options& options, const std::string& zone_name)
@@ -202,22 +231,30 @@ class Mirror {
     std::string name;
     ZoneServices seen;
     std::map<Lookup, RunningLookup> lookups;
-    std::map<AddressKey, Publication> addresses;
+    std::map<AddressKey, MirroredAddress> addresses;
     std::map<HostKey, HostAlias> hosts;
     std::map<NameKey, Ghost> ghosts;
     // Names published here, and for a while those that were: kNever while they are.
     std::map<NameKey, MonoTime> own_names;
     // Folded; some address of theirs is established.
     std::set<std::string> own_hosts;
+    // Zones that a rule lets publish here.
+    size_t sources = 0;
     ZoneCounters counters;
   };
+  // What its sources compete for: places, and the attention of its Avahi.
+  struct Shares {
+    FairShare places;
+    FairShare pace;
+  };
+  void CountSources();
   void Dirty(MonoTime now);
   void DirtyAt(MonoTime when);
   MonoTime Backoff(int failures, MonoTime now) const;
   // The steps of Act, in their order (mirror_plan.cc).
   void DecideAll(MonoTime now, std::vector<std::set<Lookup>>& needs);
   void DecideService(size_t from, const ServiceKey& key, SeenService& service, MonoTime now,
-                     std::set<MirrorKey>& wanted, std::set<Lookup>& needs);
+                     std::set<Lookup>& needs);
   void Need(size_t zone, const ServiceKey& key, const SeenService& service,
             std::set<Lookup>& needs) const;
   void AddToFirewall(const Rule& rule, size_t from, const ServiceKey& key,
@@ -236,11 +273,21 @@ class Mirror {
                                                       Actions& out);
   void BeginLookup(size_t zone, const Lookup& lookup, RunningLookup& running, MonoTime now,
                    Actions& out);
-  void CompareServices(size_t to, MonoTime now, Actions& out);
+  // Publishing (mirror_publish.cc).
+  void WithdrawServices(size_t to, MonoTime now);
+  Shares CountShares(size_t to, MonoTime now);
+  void CompareAddresses(size_t to, MonoTime now, FairShare& pace, Actions& out);
+  void PublishInTurns(size_t to, MonoTime now, Shares& shares, Actions& out);
+  void TakeTurn(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now, Shares& shares,
+                Actions& out);
+  void PublishAddressOf(size_t to, size_t from, const AddressKey& key, MonoTime now,
+                        FairShare& pace, Actions& out);
+  void SetWaiting(const MirrorKey& key, Mirrored& mirrored, Waiting waiting);
+  void Begin(Publication& publication, MonoTime now);
   void KeepGhosts(size_t to, MonoTime now);
   void LayGhost(size_t zone, Ghost& ghost, MonoTime now);
-  void LayGhosts(size_t to, MonoTime now, Actions& out);
-  void CompareAddresses(size_t to, MonoTime now, Actions& out);
+  void LayGhosts(size_t to, MonoTime now);
+  void RaiseGhosts(size_t to, MonoTime now, FairShare& pace, Actions& out);
   void Remove(std::map<MirrorKey, Mirrored>::iterator it, MonoTime now);
   void Unpublish(size_t zone, Publication& publication);
   void ForgetName(size_t zone, const ServiceKey& key, MonoTime now);
@@ -261,6 +308,7 @@ class Mirror {
   Actions withdrawals_;
   bool resolve_all_ = false;
   uint64_t next_id_ = 1;
+  uint64_t round_ = 0;
   MonoTime deadline_ = kNever;
 };
 

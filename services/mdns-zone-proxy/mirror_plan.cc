@@ -29,7 +29,8 @@ Decision Mirror::Decide(const Policy& policy, size_t from, size_t to, const Serv
 
 bool Mirror::IsForeign(size_t zone, const ServiceKey& key, const SeenService& service) const {
   const Zone& here = *zones_[zone];
-  if (service.own || here.own_names.contains({key.type, Fold(key.name)})) return false;
+  if (service.own) return false;
+  if (!here.own_names.empty() && here.own_names.contains({key.type, Fold(key.name)})) return false;
   if (here.own_hosts.empty()) return true;
   const std::optional<Srv> srv = here.seen.SrvOf(service);
   return !srv || !here.own_hosts.contains(Fold(srv->host));
@@ -43,7 +44,7 @@ void Mirror::DecideAll(MonoTime now, std::vector<std::set<Lookup>>& needs) {
     if (rule.ipv6) firewall_[SetFor(rule.nft_set, IpAddress::Family::kIpv6)];
   }
   for (RuleCounters& counters : rules_) counters.matched = 0;
-  std::set<MirrorKey> wanted;
+  ++round_;
   for (size_t from = 0; from < zones_.size(); ++from) {
     ZoneServices& seen = zones_[from]->seen;
     std::set<Lookup>& asked = needs[from];
@@ -58,18 +59,18 @@ void Mirror::DecideAll(MonoTime now, std::vector<std::set<Lookup>>& needs) {
     asked.insert({Lookup::Kind::kTypes, "", ""});
     for (const std::string& type : types) asked.insert({Lookup::Kind::kBrowse, type, ""});
     for (auto& [key, service] : seen.services()) {
-      DecideService(from, key, service, now, wanted, asked);
+      DecideService(from, key, service, now, asked);
     }
   }
   for (auto it = mirrored_.begin(); it != mirrored_.end();) {
     const auto next = std::next(it);
-    if (!wanted.contains(it->first)) Remove(it, now);
+    if (it->second.round != round_) Remove(it, now);
     it = next;
   }
 }
 
 void Mirror::DecideService(size_t from, const ServiceKey& key, SeenService& service, MonoTime now,
-                           std::set<MirrorKey>& wanted, std::set<Lookup>& needs) {
+                           std::set<Lookup>& needs) {
   if (!service.IsThere() || !IsForeign(from, key, service)) return;
   bool needed = resolve_all_;
   if (now < service.ready) {
@@ -88,9 +89,9 @@ void Mirror::DecideService(size_t from, const ServiceKey& key, SeenService& serv
       if (!rule.nft_set.set.empty()) AddToFirewall(rule, from, key, service);
       if (!decision.allow) continue;
       const MirrorKey mirror_key = {to, from, key};
-      wanted.insert(mirror_key);
       const auto [entry, added] = mirrored_.try_emplace(mirror_key);
       entry->second.rule = *decision.rule;
+      entry->second.round = round_;
       if (added) entry->second.decided = now;
       if (added) touched_.insert(mirror_key);
     }
@@ -139,18 +140,19 @@ void Mirror::AssignNames(size_t to) {
   }
   const auto begin = mirrored_.lower_bound(MirrorKey{to, 0, {}});
   const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
-  std::map<MirrorKey, std::string> names;
+  // In the same order.
+  std::vector<std::string> names(static_cast<size_t>(std::distance(begin, end)));
   for (const int first : {0, 1}) {
-    for (auto it = begin; it != end; ++it) {
-      if (!names[it->first].empty()) continue;
-      const std::string name = FreeName(it->first, it->second, taken, first);
-      if (name.empty()) continue;
-      taken.insert({it->first.key.type, Fold(name)});
-      names[it->first] = name;
+    auto name = names.begin();
+    for (auto it = begin; it != end; ++it, ++name) {
+      if (!name->empty()) continue;
+      *name = FreeName(it->first, it->second, taken, first);
+      if (!name->empty()) taken.insert({it->first.key.type, Fold(*name)});
     }
   }
-  for (auto it = begin; it != end; ++it) {
-    ServiceKey wanted = {it->first.key.type, names[it->first]};
+  auto name = names.begin();
+  for (auto it = begin; it != end; ++it, ++name) {
+    ServiceKey wanted = {it->first.key.type, std::move(*name)};
     if (it->second.wanted.key == wanted) continue;
     it->second.wanted.key = std::move(wanted);
     touched_.insert(it->first);
@@ -171,7 +173,11 @@ void Mirror::Describe(const MirrorKey& key, Mirrored& mirrored) {
   const SeenService& service = seen.services().at(key.key);
   const std::optional<Srv> srv = seen.SrvOf(service);
   const std::optional<Txt> txt = seen.TxtOf(service);
-  const MirroredService before = mirrored.wanted;
+  bool changed = false;
+  const auto set = [&changed](auto& field, auto value) {
+    changed = changed || field != value;
+    field = std::move(value);
+  };
   std::vector<IpAddress> addresses;
   if (srv) {
     for (const IpAddress& address : seen.AddressesOf(srv->host)) {
@@ -179,14 +185,15 @@ void Mirror::Describe(const MirrorKey& key, Mirrored& mirrored) {
       if (Crosses(policy_.rules()[mirrored.rule], address)) addresses.push_back(address);
     }
     mirrored.home_host = srv->host;
-    mirrored.wanted.port = srv->port;
+    set(mirrored.wanted.port, srv->port);
   }
-  if (txt) mirrored.wanted.txt = *txt;
-  mirrored.wanted.subtypes = service.SubtypeNames();
-  const bool moved = addresses != mirrored.addresses;
-  mirrored.addresses = std::move(addresses);
-  const Waiting waiting = WhatIsMissing(key, mirrored, srv, txt);
-  if (moved || waiting != mirrored.waiting || before != mirrored.wanted) touched_.insert(key);
+  if (txt) set(mirrored.wanted.txt, *txt);
+  set(mirrored.wanted.subtypes, service.SubtypeNames());
+  set(mirrored.addresses, std::move(addresses));
+  Waiting waiting = WhatIsMissing(key, mirrored, srv, txt);
+  // Until it is decided anew whose turn it is.
+  if (waiting == Waiting::kNot && mirrored.IsReady()) waiting = mirrored.waiting;
+  if (changed || waiting != mirrored.waiting) touched_.insert(key);
   mirrored.waiting = waiting;
 }
 
@@ -197,7 +204,7 @@ void Mirror::AssignHosts(size_t to) {
   const auto end = mirrored_.lower_bound(MirrorKey{to + 1, 0, {}});
   std::map<HostKey, std::string> names;
   for (auto it = begin; it != end; ++it) {
-    if (it->second.waiting == Waiting::kNot) names[{it->first.from, it->second.home_host}];
+    if (it->second.IsReady()) names[{it->first.from, it->second.home_host}];
   }
   std::erase_if(zone.hosts, [&](const auto& entry) { return !names.contains(entry.first); });
   std::set<std::string> taken;
@@ -217,7 +224,7 @@ void Mirror::AssignHosts(size_t to) {
   }
   for (auto it = begin; it != end; ++it) {
     Mirrored& mirrored = it->second;
-    if (mirrored.waiting != Waiting::kNot) continue;
+    if (!mirrored.IsReady()) continue;
     const std::string& host = names[{it->first.from, mirrored.home_host}];
     if (host.empty()) mirrored.waiting = Waiting::kName;
     if (host != mirrored.wanted.host) touched_.insert(it->first);

@@ -83,6 +83,12 @@ Decision Policy::Decide(std::string_view from, std::string_view to, const Servic
   return {};
 }
 
+bool Policy::MayCross(std::string_view from, std::string_view to) const {
+  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
+    return rule.allow && IsZone(rule.from, from) && IsZone(rule.to, to);
+  });
+}
+
 std::set<std::string> Policy::TypesFrom(std::string_view zone) const {
   std::set<std::string> types;
   for (const Rule& rule : rules_) {

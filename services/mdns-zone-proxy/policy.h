@@ -41,6 +41,9 @@ class Policy {
   Decision Decide(std::string_view from, std::string_view to, const ServiceKey& key,
                   const std::set<std::string>& subtypes, bool settled) const;
 
+  // Whether there is a rule by which something may cross.
+  bool MayCross(std::string_view from, std::string_view to) const;
+
   // What must be asked for in a zone because rules name it: types (not globs) and subtypes.
   std::set<std::string> TypesFrom(std::string_view zone) const;
 

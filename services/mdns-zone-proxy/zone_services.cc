@@ -26,9 +26,11 @@ void ZoneServices::OnDown(MonoTime now) {
   up_since_.reset();
   down_since_ = now;
   types_.clear();
+  own_types_.clear();
   cut_off_.clear();
   // What we published there went with the connection.
   std::erase_if(services_, [](const auto& entry) { return entry.second.own; });
+  own_services_ = 0;
   for (auto& [key, service] : services_) {
     service.places.clear();
     for (auto& [name, where] : service.subtypes) where.clear();
@@ -44,27 +46,31 @@ void ZoneServices::OnDown(MonoTime now) {
   stale_records_ = true;
 }
 
-void ZoneServices::OnType(std::string_view raw, const Place& place, bool added) {
+void ZoneServices::OnType(std::string_view raw, const Place& place, bool added, bool own) {
   const std::string type = Fold(raw);
   if (!IsServiceType(type)) return Drop(Dropped::kMalformed);
   if (!added) {
     const auto found = types_.find(type);
     if (found == types_.end()) return;
     found->second.erase(place);
-    if (found->second.empty()) types_.erase(found);
+    if (!found->second.empty()) return;
+    types_.erase(found);
+    own_types_.erase(type);
     return;
   }
-  if (!types_.contains(type) && types_.size() >= limits_.types_max) {
+  if (!own && !types_.contains(type) && types_.size() - own_types_.size() >= limits_.types_max) {
     cut_off_.insert({Lookup::Kind::kTypes, "", ""});
     return Drop(Dropped::kTypes);
   }
+  if (own) own_types_.insert(type);
   types_[type].insert(place);
 }
 
-SeenService* ZoneServices::FindOrAdd(const ServiceKey& key, const Lookup& browse, MonoTime now) {
+SeenService* ZoneServices::FindOrAdd(const ServiceKey& key, const Lookup& browse, bool own,
+                                     MonoTime now) {
   const auto found = services_.find(key);
   if (found != services_.end()) return &found->second;
-  if (services_.size() >= limits_.services_max) {
+  if (!own && services_.size() - own_services_ >= limits_.services_max) {
     cut_off_.insert(browse);
     Drop(Dropped::kServices);
     return nullptr;
@@ -95,15 +101,19 @@ void ZoneServices::OnItem(const Lookup& browse, const Item& item, bool added, Mo
     }
     // A subtype that is still there would not be told again when its type is.
     const bool gone = service.places.empty() && service.subtypes.empty();
-    if (gone && !service.stale_since) services_.erase(found);
+    if (!gone || service.stale_since) return;
+    if (service.own) --own_services_;
+    services_.erase(found);
     return;
   }
   // A subtype may be heard before the type.
-  SeenService* service = FindOrAdd(key, browse, now);
+  SeenService* service = FindOrAdd(key, browse, item.own, now);
   if (service == nullptr) return;
   touched_.insert(key);
   service->stale_since.reset();
   if (!subtype) {
+    if (service->own) --own_services_;
+    if (item.own) ++own_services_;
     service->own = item.own;
     if (service->places.size() < limits_.records_max) service->places.insert(item.place);
     return;
@@ -218,7 +228,8 @@ std::vector<Lookup> ZoneServices::TakeCutOff() {
   std::vector<Lookup> again;
   for (auto it = cut_off_.begin(); it != cut_off_.end();) {
     const bool types = it->kind == Lookup::Kind::kTypes;
-    const size_t held = types ? types_.size() : services_.size();
+    const size_t held =
+        types ? types_.size() - own_types_.size() : services_.size() - own_services_;
     const size_t room = types ? limits_.types_max : limits_.services_max;
     if (held < room - room / 4) {
       again.push_back(*it);

@@ -84,8 +84,9 @@ class ZoneServices {
   // The zone's Avahi answers, or does no more.
   void OnUp(MonoTime now);
   void OnDown(MonoTime now);
-  // Signals of lookups. Names and types are anything.
-  void OnType(std::string_view type, const Place& place, bool added);
+  // Signals of lookups. Names and types are anything. What is this proxy's own counts against no
+  // limit of this zone: it is bounded where it comes from, and must not crowd out what is here.
+  void OnType(std::string_view type, const Place& place, bool added, bool own);
   struct Item {
     std::string_view name;
     std::string_view type;
@@ -123,7 +124,7 @@ class ZoneServices {
 
  private:
   void Drop(Dropped reason) { ++dropped_[static_cast<size_t>(reason)]; }
-  SeenService* FindOrAdd(const ServiceKey& key, const Lookup& browse, MonoTime now);
+  SeenService* FindOrAdd(const ServiceKey& key, const Lookup& browse, bool own, MonoTime now);
   MonoTime StaleUntil(MonoTime stale_since) const;
 
   const Limits& limits_;
@@ -132,7 +133,11 @@ class ZoneServices {
   MonoTime down_since_{};
   MonoTime usable_{};
   std::map<std::string, std::set<Place>> types_;
+  // Of these, announced because something of the kind is published here.
+  std::set<std::string> own_types_;
   std::map<ServiceKey, SeenService> services_;
+  // Of these, our own.
+  size_t own_services_ = 0;
   std::map<std::string, SeenHost> hosts_;
   std::set<Lookup> cut_off_;
   // Records are dropped with the first sweep after they were heard again.
