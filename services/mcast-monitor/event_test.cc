@@ -355,6 +355,25 @@ TEST(ForwardQueueTest, SendsNoMoreThanTheDaemonsBufferHolds) {
   EXPECT_EQ(queue.stats().lost, 7u);
 }
 
+TEST(ForwardQueueTest, WhatCannotBeSentStandsInNobodysWay) {
+  ForwardQueue queue({}, true);
+  Daemon daemon;
+  queue.Push(AsBytes("a"), {});
+  daemon.Look(queue, kStart);
+  daemon.Run(queue, kStart);
+  queue.Push(AsBytes("never"), {});
+  queue.Push(AsBytes("b"), {});
+  EXPECT_EQ(AsText(queue.Next(kStart)->bytes), "never");
+  queue.OnUnsendable();
+  daemon.Run(queue, kStart);
+  daemon.Read();
+  daemon.Look(queue, kStart + 30ms);
+  EXPECT_THAT(daemon.read, ElementsAre("a", "b"));
+  EXPECT_EQ(queue.size(), 0u);
+  EXPECT_EQ(queue.stats().dropped, 1u);
+  EXPECT_EQ(queue.stats().forwarded, 2u);
+}
+
 TEST(ForwardQueueTest, TriesADaemonElsewhereAgain) {
   ForwardQueue queue({}, false);
   queue.Push(AsBytes("x"), {});

@@ -48,6 +48,12 @@ void ForwardQueue::OnRefused(MonoTime now) {
   (visible_ ? look_ : retry_) = now + kRetry;
 }
 
+void ForwardQueue::OnUnsendable() {
+  ++stats_.dropped;
+  bytes_ -= waiting_[sent_].bytes.size();
+  waiting_.erase(waiting_.begin() + static_cast<ptrdiff_t>(sent_));
+}
+
 bool ForwardQueue::WantsLook(MonoTime now) const { return !waiting_.empty() && now >= look_; }
 
 void ForwardQueue::OnLook(const std::optional<DaemonSocket>& socket, MonoTime now) {

@@ -66,6 +66,8 @@ class ForwardQueue {
   // Nobody listens there (ECONNREFUSED), or it cannot be sent to. What has been sent before waits
   // for the next look.
   void OnRefused(MonoTime now);
+  // It can be sent to nobody, whoever listens: dropped, lest the others wait behind it for ever.
+  void OnUnsendable();
   // Whether to look at the socket at `now`, and what was seen there; nothing: there is none.
   bool WantsLook(MonoTime now) const;
   void OnLook(const std::optional<DaemonSocket>& socket, MonoTime now);

@@ -19,6 +19,9 @@ namespace {
 // A daemon on this host by its loopback address: its socket can be looked at.
 bool IsVisible(const HandoverOptions& options) { return options.target.address.IsLoopback(); }
 
+// Of the loopback interface, in every network namespace (LOOPBACK_IFINDEX in the kernel).
+constexpr unsigned kLoopbackIndex = 1;
+
 bool Set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
@@ -110,7 +113,7 @@ Handover::~Handover() {
 }
 
 void Handover::Push(Bytes bytes, const Endpoint& source) {
-  queue_.Push(bytes, source);
+  is_full_ = !queue_.Push(bytes, source);
   Run();
 }
 
@@ -118,10 +121,21 @@ void Handover::Run() {
   const MonoTime now = MonoNow();
   if (queue_.WantsLook(now)) queue_.OnLook(FindSocket(options_.target), now);
   while (const ForwardQueue::Datagram* next = queue_.Next(now)) {
-    if (SendOne(*next)) {
-      queue_.OnSent(now);
-    } else {
-      queue_.OnRefused(now);
+    switch (SendOne(*next)) {
+      case Sent::kSent:
+        queue_.OnSent(now);
+        break;
+      case Sent::kRefused:
+        queue_.OnRefused(now);
+        break;
+      case Sent::kUnsendable:
+        log_.Warning("handover: a datagram cannot be sent and is dropped",
+                     {{"target", options_.target.ToString()},
+                      {"source", next->source.ToString()},
+                      {"bytes", next->bytes.size()},
+                      {"error", std::strerror(errno)}});
+        queue_.OnUnsendable();
+        break;
     }
   }
   Report();
@@ -137,15 +151,19 @@ void Handover::Run() {
   });
 }
 
-// False when nobody listens there: on the loopback the kernel knows as soon as it has been sent.
-bool Handover::SendOne(const ForwardQueue::Datagram& datagram) {
+// Refused when nobody listens there: on the loopback the kernel knows as soon as it has been sent.
+Handover::Sent Handover::SendOne(const ForwardQueue::Datagram& datagram) {
   iovec vector = {const_cast<uint8_t*>(datagram.bytes.data()), datagram.bytes.size()};
   msghdr message = {};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))] = {};
   const IpAddress& source = datagram.source.address;
-  const bool keep = options_.keep_source && source.family() == options_.target.address.family();
+  // A link-local source is one of some interface (RFC 4007 section 6): of the loopback's, since it
+  // is from there that the daemon hears it. To another host it cannot be.
+  const bool local = source.is_v6() && source.IsLinkLocal();
+  const bool keep = options_.keep_source && source.family() == options_.target.address.family() &&
+                    (!local || IsVisible(options_));
   if (keep) {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
@@ -160,6 +178,7 @@ bool Handover::SendOne(const ForwardQueue::Datagram& datagram) {
       message.msg_controllen = CMSG_SPACE(sizeof info);
     } else {
       in6_pktinfo info = {};
+      info.ipi6_ifindex = local ? kLoopbackIndex : 0;
       std::memcpy(&info.ipi6_addr, source.bytes().data(), 16);
       header->cmsg_level = IPPROTO_IPV6;
       header->cmsg_type = IPV6_PKTINFO;
@@ -168,10 +187,12 @@ bool Handover::SendOne(const ForwardQueue::Datagram& datagram) {
     }
   }
   const auto sent = sendmsg(fd_, &message, MSG_DONTWAIT);
+  if (sent < 0 && (errno == EINVAL || errno == EMSGSIZE)) return Sent::kUnsendable;
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
-  return sent == static_cast<ssize_t>(datagram.bytes.size()) && error == 0;
+  return sent == static_cast<ssize_t>(datagram.bytes.size()) && error == 0 ? Sent::kSent
+                                                                           : Sent::kRefused;
 }
 
 // A line when it goes and comes, and when the queue begins to overflow and has room again.
@@ -185,8 +206,7 @@ void Handover::Report() {
       log_.Warning("handover: nobody listens; what comes is queued", {{"target", target()}});
     }
   }
-  const uint64_t dropped = queue_.stats().dropped;
-  if (dropped != dropped_before_ && !was_full_) {
+  if (is_full_ && !was_full_) {
     was_full_ = true;
     log_.Warning("handover: the queue is full; what comes is dropped",
                  {{"target", target()}, {"queued", queue_.size()}});
@@ -194,9 +214,9 @@ void Handover::Report() {
   if (was_full_ && queue_.size() < options_.queue.datagrams_max / 2) {
     was_full_ = false;
     log_.Info("handover: the queue has room again",
-              {{"target", target()}, {"dropped_total", dropped}});
+              {{"target", target()}, {"dropped_total", queue_.stats().dropped}});
   }
-  dropped_before_ = dropped;
+  is_full_ = false;
 }
 
 }  // namespace headwater::monitor

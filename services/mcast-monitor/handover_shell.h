@@ -29,7 +29,8 @@ class Handover {
  private:
   Handover(EventLoop& loop, Logger& log, const HandoverOptions& options, int fd);
   void Run();
-  bool SendOne(const ForwardQueue::Datagram& datagram);
+  enum class Sent { kSent, kRefused, kUnsendable };
+  Sent SendOne(const ForwardQueue::Datagram& datagram);
   void Report();
 
   EventLoop& loop_;
@@ -40,8 +41,8 @@ class Handover {
   EventLoop::TimerId timer_ = 0;
   MonoTime timer_at_ = kNever;
   bool was_up_ = true;
+  bool is_full_ = false;
   bool was_full_ = false;
-  uint64_t dropped_before_ = 0;
 };
 
 }  // namespace headwater::monitor

@@ -84,7 +84,8 @@ MonitorMetrics::MonitorMetrics(Registry& registry, const MonitorShell& shell)
   Family<Counter>& resent = Counters(registry, "headwater_mcast_monitor_handover_resent_total",
                                      "Datagrams sent again after the daemon's end.");
   Family<Counter>& dropped = Counters(registry, "headwater_mcast_monitor_handover_dropped_total",
-                                      "Datagrams for which the queue had no room.");
+                                      "Datagrams for which the queue had no room, or that "
+                                      "cannot be sent.");
   Family<Counter>& missed = Counters(registry, "headwater_mcast_monitor_handover_lost_total",
                                      "Datagrams that the daemon's own buffer had no room for.");
   for (const auto& handover : shell.handovers()) {

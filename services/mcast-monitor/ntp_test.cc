@@ -152,6 +152,12 @@ TEST(RateLimiterTest, ForgetsTheOldestAndBoundsAllTogether) {
   EXPECT_EQ(limiter.Ask(IpAddress::V4(99), kStart + 1s), Verdict::kAnswer);
 }
 
+TEST(RateLimiterTest, OneThatAsksWithoutEndTakesNothingFromTheOthers) {
+  RateLimiter limiter({.burst = 2, .interval = 1h, .total_per_second = 10});
+  for (int i = 0; i < 1000; ++i) limiter.Ask(IpAddress::V4(1), kStart);
+  EXPECT_EQ(limiter.Ask(IpAddress::V4(2), kStart), RateLimiter::Verdict::kAnswer);
+}
+
 std::vector<uint8_t> Told(const NtpPacket& packet) {
   const auto bytes = packet.Serialize();
   return {bytes.begin(), bytes.end()};

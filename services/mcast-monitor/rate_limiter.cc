@@ -14,16 +14,20 @@ double Seconds(Duration duration) { return std::chrono::duration<double>(duratio
 }  // namespace
 
 RateLimiter::Verdict RateLimiter::Ask(const IpAddress& source, MonoTime now) {
-  if (!TakeTotal(now)) return Verdict::kSilent;
   Source& asker = Find(source, now);
   const double gained = Seconds(now - asker.seen) / Seconds(options_.interval);
   asker.tokens = std::min<double>(options_.burst, asker.tokens + gained);
   asker.seen = now;
-  if (asker.tokens >= 1) {
+  const bool often = asker.tokens < 1;
+  if (often && asker.told != MonoTime::min() && now - asker.told < kTellInterval) {
+    return Verdict::kSilent;
+  }
+  // Only what is sent counts: one that asks without end takes nothing from the others.
+  if (!TakeTotal(now)) return Verdict::kSilent;
+  if (!often) {
     asker.tokens -= 1;
     return Verdict::kAnswer;
   }
-  if (asker.told != MonoTime::min() && now - asker.told < kTellInterval) return Verdict::kSilent;
   asker.told = now;
   return Verdict::kTell;
 }
