@@ -1,8 +1,9 @@
 """Three zones on three links, each with a device that listens; policies between them by a proxy."""
 
 import pytest
+from scapy.layers.dns import DNS, DNSRR
 
-from lab import Capture, Device, Zone, ZoneProxy
+from lab import Capture, Device, Zone, ZoneProxy, wait_until
 
 ZONES = ("cam", "iot", "trusted")
 
@@ -28,8 +29,28 @@ class Site:
         return proxy
 
     def first(self, zone: str, words: str) -> float:
-        """When these bytes were first on a zone's link; 0: never."""
-        return min((p.time for p in self.captures[zone].packets() if words.encode() in p.payload), default=0.0)
+        """When these bytes were first announced on a zone's link, which a probe is not; 0: never."""
+        spoken = (p for p in self.captures[zone].packets() if p.payload[2] & 0x80 and words.encode() in p.payload)
+        return min((p.time for p in spoken), default=0.0)
+
+    def goodbyes(self, zone: str, name: str) -> list[float]:
+        """When the PTR of a service was sent with TTL 0."""
+        times = []
+        for packet in self.captures[zone].packets():
+            if name.encode() not in packet.payload:
+                continue
+            message = DNS(packet.payload)
+            answers = [message.an[i] for i in range(message.ancount)] if message.ancount else []
+            if any(isinstance(rr, DNSRR) and rr.type == 12 and rr.ttl == 0 and name.encode() in bytes(rr.rdata) for rr in answers):
+                times.append(packet.time)
+        return times
+
+    def assert_goodbye_within_2_s(self, name: str, home: str, zone: str) -> None:
+        """By the captures on both links. A second of it is RFC 6762 section 10.1: others may still claim the record."""
+        wait_until(lambda: self.goodbyes(zone, name), 5, f"a goodbye for {name} in {zone}")
+        delay = self.goodbyes(zone, name)[0] - self.goodbyes(home, name)[0]
+        print(f"the goodbye of {name} took {delay:.2f} s")
+        assert 0 < delay < 2
 
     def is_silent_of(self, zone: str, words: str) -> bool:
         """No byte of it has been on the link, in any case of its letters."""

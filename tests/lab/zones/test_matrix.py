@@ -37,6 +37,15 @@ def seen(site, zone: str) -> set[str]:
     return set().union(*(site.listeners[zone].names(kind) for kind in TYPES))
 
 
+def assert_silence(site) -> None:
+    """No byte of a name that is denied, of a service or of its host, has been where it must not be."""
+    for name, home, offer, to in OFFERS:
+        for zone in set(site.zones) - {home}:
+            assert zone in to or site.is_silent_of(zone, offer.name), f"{offer.name} in {zone}"
+            shown = any(o[0] == name and zone in o[3] for o in OFFERS)
+            assert shown or site.is_silent_of(zone, name), f"host {name} in {zone}"
+
+
 def test_exactly_what_is_allowed_appears_and_no_byte_of_anything_else(site):
     site.proxy(RULES)
     devices = {name: site.device(name, zone) for name, zone in {(o[0], o[1]) for o in OFFERS}}
@@ -46,14 +55,11 @@ def test_exactly_what_is_allowed_appears_and_no_byte_of_anything_else(site):
 
     delays = []
     for name, home, offer, to in OFFERS:
-        for zone in set(site.zones) - {home}:
-            if zone in to:
-                delays.append(site.first(zone, offer.name) - site.first(home, offer.name))
-            else:
-                assert site.is_silent_of(zone, offer.name), f"{offer.name} in {zone}"
-        for zone in set(site.zones) - {home}:
-            if not any(o[0] == name and zone in o[3] for o in OFFERS):
-                assert site.is_silent_of(zone, name), f"host {name} in {zone}"
+        for zone in to:
+            delays.append(site.first(zone, offer.name) - site.first(home, offer.name))
+            heard = {":" in p.source for p in site.captures[zone].packets() if offer.name.encode() in p.payload}
+            assert heard == {True, False}, f"{offer.name} in {zone} by IPv4 and IPv6"
+    assert_silence(site)
     print("seconds from first announcement to mirrored:", sorted(round(d, 2) for d in delays))
     assert min(delays) > 0 and statistics.median(delays) < 2
 
@@ -69,7 +75,14 @@ def test_exactly_what_is_allowed_appears_and_no_byte_of_anything_else(site):
     assert ear.resolve("door.local", 6) == devices["door"].host.leg.ipv6
     assert not ear.resolve("door.local", 4)
 
-    # A goodbye is followed.
-    for zone, name in (("trusted", "Office"), ("trusted", "Haustür"), ("iot", "Public Wiki")):
+    # The other way, too.
+    assert site.listeners["iot"].resolve("wiki.local", 4) == devices["wiki"].host.leg.ipv4
+    assert site.listeners["iot"].resolve("wiki.local", 6) == devices["wiki"].host.leg.ipv6
+    assert site.listeners["iot"].resolve("prism.local", 6) == devices["prism"].host.leg.ipv6
+
+    # Goodbyes are followed.
+    for home, zone, name in (("iot", "trusted", "Office"), ("cam", "trusted", "Haustür"), ("trusted", "iot", "Public Wiki")):
         published[name].stop()
-        wait_until(lambda: name not in seen(site, zone), 5, f"{name} gone from {zone}", every=0.1)
+        site.assert_goodbye_within_2_s(name, home, zone)
+        wait_until(lambda: name not in seen(site, zone), 8, f"{name} gone from {zone}", every=0.1)
+    assert_silence(site)
