@@ -173,6 +173,18 @@ TEST_F(FloodTest, WhoIsNotAnsweredIsNotWaitedForForEver) {
   EXPECT_EQ(Count(kCam, Publication::State::kPublishing), 2 * begun + 1);
 }
 
+TEST_F(FloodTest, ASlowAvahiIsGivenFewerAtATime) {
+  Start(2048);
+  zones_->probing = 3s;
+  Flood(kCam, "A", 400);
+  zones_->Advance(14s);
+  EXPECT_LE(Count(kCam, Publication::State::kPublishing), 24u);
+  EXPECT_GE(Count(kCam, Publication::State::kPublishing), 20u);
+  zones_->probing = 800ms;
+  zones_->Advance(14s);
+  EXPECT_EQ(Count(kCam), 400u);
+}
+
 TEST_F(FloodTest, WhatIsMirroredIntoAZoneTakesNoRoomFromItsOwn) {
   Start(2048, 16);
   Flood(kCam, "A", 16);

@@ -114,6 +114,7 @@ class FakeZones {
   int failing_lookups = 0;
   // Publications that fail at once, so many.
   int failing_publications = 0;
+  Duration probing = 800ms;
   // Publications are not answered.
   bool silent = false;
 
@@ -127,7 +128,6 @@ class FakeZones {
     std::map<std::string, std::vector<IpAddress>> hosts;
   };
   static constexpr Place kPlace = {2, 1};
-  static constexpr Duration kProbing = 800ms;
 
   static std::string SrvRdata(const Native& native) {
     std::string rdata(4, '\0');
@@ -202,7 +202,7 @@ class FakeZones {
       return;
     }
     if (silent) return;
-    After(kProbing, [this, zone, id, taken] {
+    After(probing, [this, zone, id, taken] {
       const auto found = zones_[zone].published.find(id);
       if (found == zones_[zone].published.end()) return;
       if (taken || zones_[zone].natives.contains(found->second.service.key)) {

@@ -151,6 +151,7 @@ std::map<MirrorKey, Mirrored>::iterator Mirror::FindMirrored(size_t zone, uint64
 void Mirror::OnPublished(size_t zone, uint64_t id, MonoTime now) {
   Publication* publication = Find(zone, id);
   if (publication == nullptr || publication->state != State::kPublishing) return;
+  AdjustPace(zone, *publication, now);
   publication->state = State::kPublished;
   publication->busy = {};
   publication->failures = 0;

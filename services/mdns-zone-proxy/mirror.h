@@ -240,8 +240,13 @@ class Mirror {
     std::set<std::string> own_hosts;
     // Zones that a rule lets publish here.
     size_t sources = 0;
+    // Publications that this Avahi is given at a time, and since when they are no more than that.
+    size_t pace = kPaceMax;
+    MonoTime slowed{};
     ZoneCounters counters;
   };
+  // Probing takes an Avahi most of a second, and with hundreds of names at once a minute.
+  static constexpr size_t kPaceMax = 128;
   // What its sources compete for: places, and the attention of its Avahi.
   struct Shares {
     FairShare places;
@@ -284,6 +289,7 @@ class Mirror {
                         FairShare& pace, Actions& out);
   void SetWaiting(const MirrorKey& key, Mirrored& mirrored, Waiting waiting);
   void Begin(Publication& publication, MonoTime now);
+  void AdjustPace(size_t zone, const Publication& publication, MonoTime now);
   void KeepGhosts(size_t to, MonoTime now);
   void LayGhost(size_t zone, Ghost& ghost, MonoTime now);
   void LayGhosts(size_t to, MonoTime now);

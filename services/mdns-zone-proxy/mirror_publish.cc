@@ -9,9 +9,9 @@ namespace {
 
 // Of what Avahi publishes (RFC 6762 section 10).
 constexpr Duration kPtrTtl = 75min;
-// Publications that a zone's Avahi is given at a time. Probing takes it most of a second, and with
-// hundreds at once a minute.
-constexpr size_t kPaceMax = 128;
+// An Avahi that takes longer for one has too much to do, and is given fewer at a time.
+constexpr Duration kPromptMax = 2s;
+constexpr size_t kPaceMin = 32;
 // Who has not been answered by then is not waited for.
 constexpr Duration kAnswerMax = 10s;
 // A record is not multicast again within a second (RFC 6762 section 6).
@@ -44,6 +44,18 @@ void Mirror::Begin(Publication& publication, MonoTime now) {
   Dirty(now);
 }
 
+void Mirror::AdjustPace(size_t index, const Publication& publication, MonoTime now) {
+  Zone& zone = *zones_[index];
+  const MonoTime begun = publication.busy - kAnswerMax;
+  if (now - begun <= kPromptMax) {
+    zone.pace = std::min(zone.pace + 1, kPaceMax);
+  } else if (begun >= zone.slowed) {
+    // Once for all that were given to it before it was slowed.
+    zone.pace = std::max(zone.pace / 2, kPaceMin);
+    zone.slowed = now;
+  }
+}
+
 void Mirror::SetWaiting(const MirrorKey& key, Mirrored& mirrored, Waiting waiting) {
   if (mirrored.waiting == waiting) return;
   mirrored.waiting = waiting;
@@ -68,7 +80,7 @@ void Mirror::WithdrawServices(size_t to, MonoTime now) {
 Mirror::Shares Mirror::CountShares(size_t to, MonoTime now) {
   const Zone& zone = *zones_[to];
   Shares shares = {FairShare(options_.limits.mirrored_max, zones_.size(), zone.sources),
-                   FairShare(kPaceMax, zones_.size(), zone.sources)};
+                   FairShare(zone.pace, zones_.size(), zone.sources)};
   const auto count = [&](size_t from, const Publication& publication) {
     if (now >= publication.busy) return;
     shares.pace.Take(from);
