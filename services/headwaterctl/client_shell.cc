@@ -150,7 +150,7 @@ absl::Status HeadendClient::SetSenderDrained(const std::string& name, bool drain
   session::v1::SetSenderDrainedRequest request;
   request.set_name(name);
   request.set_drained(drained);
-  return Ask<SessionStub>(manager_, patience_, request, &SessionStub::Stub::SetSenderDrained)
+  return Ask<SessionStub>(*this, manager_, patience_, request, &SessionStub::Stub::SetSenderDrained)
       .status();
 }
 

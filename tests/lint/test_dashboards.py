@@ -25,15 +25,6 @@ JSON = sorted((ROOT / "dashboards/grafana").glob("*.json"))
 _NAME = re.compile(r"\bheadwater_\w+")
 _PART = re.compile(r"_(bucket|sum|count)$")
 _SELECTOR = re.compile(r"\b(headwater_\w+)\{([^}]*)\}")
-# Mutual TLS and several senders bring them.
-AWAITED = {
-    "headwater_session_manager_sender_sessions": ("gauge", "sender", "", ""),
-    "headwater_session_manager_sender_capacity": ("gauge", "sender", "", ""),
-    "headwater_session_manager_sender_drained": ("gauge", "sender", "", ""),
-    "headwater_session_manager_moves_total": ("counter", "reason", "", ""),
-    "headwater_control_certificate_expiry_timestamp_seconds": ("gauge", "certificate", "", ""),
-    "headwater_control_refused_total": ("counter", "peer, reason", "", ""),
-}
 # Which a scrape adds, or its configuration (dashboards/prometheus/prometheus.yml).
 SCRAPED = {"host", "instance", "job"}
 # Grafana's names of units; https://grafana.com/docs/grafana/latest/panels-visualizations/configure-standard-options/
@@ -116,7 +107,7 @@ def test_labels_are_described_and_tell_of_nobody():
 
 
 def test_expressions_name_metrics_and_labels_that_exist():
-    known = AWAITED | described()
+    known = described()
     found = [f"{where}: {fault}" for where, text in expressions() for fault in faults(text, known)]
     assert found == []
 

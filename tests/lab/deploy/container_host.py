@@ -52,7 +52,7 @@ OWNER = 65532
 
 
 def make_shared(folder: Path) -> Path:
-    """As tmpfiles.conf has it."""
+    """As deploy/tmpfiles.d has it."""
     folder.mkdir()
     shutil.chown(folder, OWNER, OWNER)
     folder.chmod(0o2770)
