@@ -499,6 +499,7 @@ void Packager::OnTime() {
 }
 
 MonoTime Packager::NextDeadline() const {
+  if (!woken_.empty()) return MonoTime{};
   MonoTime next = sessions_.empty() ? kNever : counters_at_;
   if (watchers_ == 0 && !sessions_.empty()) next = unwatched_since_ + options_.unwatched_limit;
   next = std::min({next, stream_deadlines_.Next(), session_deadlines_.Next()});
