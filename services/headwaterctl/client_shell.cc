@@ -50,6 +50,7 @@ absl::Status ReadGroups(HeadendClient& client, const std::string& target, Durati
   membership::v1::WatchMembershipResponse response;
   while (reader->Read(&response)) {
     if (response.has_group()) out.push_back(response.group());
+    for (const auto& group : response.groups().groups()) out.push_back(group);
     if (response.has_synced()) {
       context.TryCancel();
       static_cast<void>(reader->Finish());

@@ -126,17 +126,19 @@ CommonOptions LoadCommonOptions(ConfigTable& file) {
 void ReadControlOptions(ConfigTable& table, CommonOptions& options) {
   table.Read("certificate", options.certificate);
   std::string text;
-  if (!table.Read("listen", text)) return;
+  if (!table.Read("control_listen", text)) return;
   const absl::StatusOr<ControlEndpoint> endpoint = ControlEndpoint::Parse(text);
-  if (!endpoint.ok()) return table.Fault("listen", FromAbsl(endpoint.status().message()));
+  if (!endpoint.ok()) return table.Fault("control_listen", FromAbsl(endpoint.status().message()));
   if (endpoint->kind == ControlEndpoint::Kind::kUnix || !endpoint->is_address) {
-    return table.Fault("listen", fmt::format("\"{}\": must be the address of the control leg, as "
-                                             "in \"tls://[2001:db8::1]:9564\"",
-                                             text));
+    return table.Fault("control_listen",
+                       fmt::format("\"{}\": must be the address of the control leg, as "
+                                   "in \"tls://[2001:db8::1]:9564\"",
+                                   text));
   }
   const int port = endpoint->port + 10 * options.instance;
   if (port > std::numeric_limits<uint16_t>::max())
-    return table.Fault("listen", fmt::format("port {}, of this instance, is too high", port));
+    return table.Fault("control_listen",
+                       fmt::format("port {}, of this instance, is too high", port));
   options.listen = *endpoint;
   options.listen->port = static_cast<uint16_t>(port);
 }
@@ -146,7 +148,7 @@ std::vector<std::string> RestartKeys(const CommonOptions& running, const CommonO
   if (running.run_dir != wanted.run_dir) keys.push_back("run_dir");
   if (running.state_dir != wanted.state_dir) keys.push_back("state_dir");
   if (running.pki_dir != wanted.pki_dir) keys.push_back("pki_dir");
-  if (running.listen != wanted.listen) keys.push_back("listen");
+  if (running.listen != wanted.listen) keys.push_back("control_listen");
   if (running.certificate != wanted.certificate) keys.push_back("certificate");
   if (running.http_address != wanted.http_address) keys.push_back("http_address");
   if (running.legs != wanted.legs) keys.push_back("legs");

@@ -57,7 +57,8 @@ struct CommonOptions {
 // misspelt table is a fault. Faults are kept in `file`.
 CommonOptions LoadCommonOptions(ConfigTable& file);
 
-// Reads `listen` and `certificate` of a service's own table; options.instance is known by then.
+// Reads `control_listen` and `certificate` of a service's own table; options.instance is known by
+// then.
 void ReadControlOptions(ConfigTable& table, CommonOptions& options);
 
 // Keys that differ and that a running service cannot change.

@@ -48,7 +48,7 @@ TEST(CommonOptionsTest, NamesWhatIsWrong) {
 
 CommonOptions ReadListen(const std::string& listen, int instance, std::string* faults = nullptr) {
   ConfigTable file =
-      ConfigTable::Parse("[rtp-packager]\nlisten = \"" + listen + "\"\n", "t.toml").value();
+      ConfigTable::Parse("[rtp-packager]\ncontrol_listen = \"" + listen + "\"\n", "t.toml").value();
   CommonOptions options = LoadCommonOptions(file);
   options.instance = instance;
   ConfigTable table = file.Table("rtp-packager");
@@ -83,7 +83,7 @@ TEST(CommonOptionsTest, KeysThatNeedARestartAreNamed) {
   wanted.http_address = "::1";
   wanted.listen = ControlEndpoint();
   EXPECT_THAT(RestartKeys(running, wanted),
-              ::testing::ElementsAre("listen", "http_address", "legs"));
+              ::testing::ElementsAre("control_listen", "http_address", "legs"));
 }
 
 }  // namespace

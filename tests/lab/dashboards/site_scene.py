@@ -67,7 +67,7 @@ class Attic:
         self.pki("init", "--site", "lab")
         self.pki("issue", "membership-watcher")
         config = {"run_dir": str(self.folder / "run"), "state_dir": str(self.folder / "run"), "pki_dir": str(self.folder / "pki")}
-        config |= {"legs": {"fabric": "fabric"}, "membership-watcher": {"listen": f"tls://[{self.host.leg.ipv6}]:9561"}}
+        config |= {"legs": {"fabric": "fabric"}, "membership-watcher": {"control_listen": f"tls://[{self.host.leg.ipv6}]:9561"}}
         self.config_path.write_text(to_toml(config))
         argv = [self.bin_dir / "membership-watcher", "--config", self.config_path]
         self.host.ns.start(argv, "membership-watcher").wait_log("ready", 30)

@@ -42,11 +42,11 @@ class Site:
 
     def start(self) -> None:
         far = {service: self.endpoint(self.sender, service) for service in SENDER}
-        sending = {service: {"listen": endpoint} for service, endpoint in far.items()}
+        sending = {service: {"control_listen": endpoint} for service, endpoint in far.items()}
         sending["legs"] = {"lan": self.sender.legs["lan"].interface}
         managing = {
             "session-manager": {
-                "listen": self.endpoint(self.manager, "session-manager"),
+                "control_listen": self.endpoint(self.manager, "session-manager"),
                 "membership_watchers": [far["membership-watcher"]],
                 "senders": [{"name": "far", "packager": far["rtp-packager"], "announcer": far["sap-announcer"]}],
                 "check_period": "0s",
@@ -209,7 +209,7 @@ def test_a_certificate_for_somebody_else_stops_a_service_at_its_start(site):
         ("tls://[::1]:9999", "nowhere.pem", "nowhere.pem: No such file"),
         ("[::1]:9999", "sap-announcer.pem", 'has to be asked for in words, "plaintext://ADDRESS:PORT"'),
     ):
-        own = {"listen": listen, "certificate": str(site.pki_dir / certificate)}
+        own = {"control_listen": listen, "certificate": str(site.pki_dir / certificate)}
         config.write_text(to_toml({**tables, "sap-announcer": own}))
         process = site.manager.ns.start([site.bin_dir / "sap-announcer", "--config", config], "sap-announcer")
         assert process.wait(20) == 78
