@@ -263,6 +263,8 @@ def test_a_flood_of_allowed_names_delays_nobody_else(hostile, ten_times, flood):
     """The policy lets them through; trusted's Avahi is given them at its pace, and nobody else waits for that."""
     flood(hostile)
     within, delays = 5 if ten_times else 2, []
+    # A goodbye is passed on at once; trusted's Avahi, with a thousand names to announce, takes its time to say it.
+    patience = 20 if ten_times else 4
     for number in range(3):
         name = f"Lobby {number + 3}"
         publication = hostile.lobby.publish(Service(name))
@@ -270,8 +272,8 @@ def test_a_flood_of_allowed_names_delays_nobody_else(hostile, ten_times, flood):
         delays.append(hostile.first("trusted", name) - hostile.first("guest", name))
         print(f"{name} crossed in {delays[-1]:.2f} s, while {hostile.waiting()}")
         publication.stop()
-        hostile.trusted.wait_gone(name, timeout=2 * within)
+        hostile.trusted.wait_gone(name, timeout=patience)
     assert min(delays) > 0 and statistics.median(delays) < within
-    hostile.assert_others_unaffected(2 * within)
+    hostile.assert_others_unaffected(patience)
     if flood == a_devices_flood:
         assert hostile.leaked("trusted"), "the flood has its turns, too"
